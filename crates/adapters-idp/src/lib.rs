@@ -1,0 +1,1 @@
+//! OpenID Connect adapter of Vestibule: headless enrolment, refresh and revocation over reqwest.

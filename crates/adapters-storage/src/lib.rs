@@ -1,0 +1,1 @@
+//! Storage adapters of Vestibule: the vault over any byte store, file and memory byte stores, device key, presence.

@@ -1,0 +1,1 @@
+//! Words and decisions of Vestibule: values in, values out.

@@ -1,0 +1,1 @@
+//! Starts and ends the real servers and processes that the tests talk to.
