@@ -1,0 +1,77 @@
+//! Port: who is at work on a record.
+
+use core::any::Any;
+use core::fmt;
+
+use async_trait::async_trait;
+use vestibule_domain::identifiers::OwnerId;
+use vestibule_domain::record_lease::Presence;
+use vestibule_domain::status::Cause;
+
+/// Purpose: tells whether the flow that wrote a lease still lives, over all processes that share the records.
+///
+/// - An owner is one flow of one SDK handle, never a process.
+/// - `enter` MUST have made the owner visible to every other process before it returns, and each call MUST give a new id.
+/// - Dropping the [`Entered`] MUST leave, also when it is dropped by a panic, a dropped runtime or the end of the process.
+/// - `of` MUST answer `Gone` only when that is proven, and `Unknown` where the platform cannot tell.
+///
+/// | error | means | then |
+/// |---|---|---|
+/// | [`PresenceError`] | presence cannot be kept | the event fails with StorageUnavailable, nothing was done |
+///
+/// Shortest adapter: a set of ids behind a mutex, for one process (`testing::SharedPresence`).
+#[cfg_attr(feature = "mocks", mockall::automock)]
+#[async_trait]
+pub trait FlowPresence: Send + Sync {
+    /// Begins a flow.
+    ///
+    /// # Errors
+    /// [`PresenceError`]; nothing was entered.
+    async fn enter(&self) -> Result<Entered, PresenceError>;
+
+    /// Whether the flow with this id is still at work.
+    ///
+    /// # Errors
+    /// [`PresenceError`] when it could not be looked up; taken for `Unknown`.
+    async fn of(&self, owner: OwnerId) -> Result<Presence, PresenceError>;
+}
+
+/// A flow that has entered. Dropping it leaves.
+pub struct Entered {
+    owner: OwnerId,
+    _guard: Box<dyn Any + Send + Sync>,
+}
+
+impl Entered {
+    /// An entered flow; dropping `guard` must leave.
+    #[must_use]
+    pub fn new(owner: OwnerId, guard: impl Any + Send + Sync) -> Self {
+        Self {
+            owner,
+            _guard: Box::new(guard),
+        }
+    }
+
+    /// The flow's id, as leases carry it.
+    #[must_use]
+    pub const fn owner(&self) -> OwnerId {
+        self.owner
+    }
+}
+
+impl fmt::Debug for Entered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Entered({})", self.owner)
+    }
+}
+
+/// Presence cannot be kept or looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("flow presence: {0}")]
+pub struct PresenceError(pub &'static str);
+
+impl From<PresenceError> for Cause {
+    fn from(error: PresenceError) -> Self {
+        Self::StorageUnavailable(error.0)
+    }
+}
