@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::dpop_proof::{self, Expected, ProofFault, SeenProofs};
 use crate::endpoint::Endpoint;
 use crate::parameters::Parameters;
-use crate::realm::{DeviceProof, Enrolment, RealmSettings};
+use crate::realm::{DeviceProof, RealmSettings};
 use crate::realm_state::RealmState;
 use crate::refusal::Refusal;
 use crate::request_log::{RequestLog, RequestRecord};
@@ -103,7 +103,7 @@ impl Call {
 
     /// The key that this request proves. Proofs are not looked at in a realm that ignores them.
     pub(crate) fn proven_key(&self) -> Result<Option<String>, ProofFault> {
-        if self.settings.device_proof == DeviceProof::Ignored {
+        if self.settings.device_proof_in_effect() == DeviceProof::Ignored {
             return Ok(None);
         }
         let (method, url) = (self.method.as_str(), self.url(self.endpoint));
@@ -123,12 +123,10 @@ impl Call {
     }
 
     pub(crate) fn proof_rule(&self, client: Client) -> ProofRule {
-        match (self.settings.device_proof, self.settings.enrolment, client.binding) {
-            (DeviceProof::Ignored, _, _) => ProofRule::Ignored,
-            (DeviceProof::Demanded, _, Binding::RefreshOnly) => ProofRule::Mandatory,
-            (DeviceProof::Accepted, Enrolment::Recoverable, Binding::RefreshOnly) => ProofRule::Mandatory,
-            (DeviceProof::Demanded | DeviceProof::Accepted, _, Binding::AccessToo)
-            | (DeviceProof::Accepted, Enrolment::Plain, Binding::RefreshOnly) => ProofRule::Voluntary,
+        match (self.settings.device_proof_in_effect(), client.binding) {
+            (DeviceProof::Ignored, _) => ProofRule::Ignored,
+            (DeviceProof::Demanded, Binding::RefreshOnly) => ProofRule::Mandatory,
+            (DeviceProof::Demanded, Binding::AccessToo) | (DeviceProof::Accepted, _) => ProofRule::Voluntary,
         }
     }
 }

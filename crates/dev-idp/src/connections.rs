@@ -2,6 +2,7 @@
 //! an answer.
 
 use std::io;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::response::Response;
@@ -13,14 +14,39 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
+use crate::call::Idp;
 use crate::scenes::NoAnswer;
 
+/// The port, and with it the state file: whoever finds the file free finds the port free too.
+pub(crate) struct Doorway {
+    // Dropped in this order.
+    listener: TcpListener,
+    _file: FileHeld,
+}
+
+struct FileHeld(Arc<Idp>);
+
+impl Doorway {
+    pub(crate) const fn new(listener: TcpListener, idp: Arc<Idp>) -> Self {
+        Self {
+            listener,
+            _file: FileHeld(idp),
+        }
+    }
+}
+
+impl Drop for FileHeld {
+    fn drop(&mut self) {
+        self.0.store.close();
+    }
+}
+
 /// Accepts until it is dropped; all connections end with it.
-pub(crate) async fn serve(listener: TcpListener, router: Router) {
+pub(crate) async fn serve(doorway: Doorway, router: Router) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            accepted = listener.accept() => match accepted {
+            accepted = doorway.listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     connections.spawn(serve_one(stream, router.clone()));
                 }

@@ -33,7 +33,7 @@ pub(crate) fn answer(call: &Call) -> Response {
         "claims_supported": claims(call.settings.enrolment),
         "authorization_response_iss_parameter_supported": true,
     });
-    if call.settings.device_proof != DeviceProof::Ignored {
+    if call.settings.device_proof_in_effect() != DeviceProof::Ignored {
         set(&mut document, "dpop_signing_alg_values_supported", json!([ALGORITHM]));
     }
     json_answer(StatusCode::OK, &document)

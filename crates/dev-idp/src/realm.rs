@@ -43,7 +43,7 @@ pub enum DeviceProof {
 pub enum DateHeader {
     /// None.
     Absent,
-    /// Those of the Device enrollment flow at the authorization endpoint, refusals too.
+    /// Those of the authorization endpoint, where Vestibule's Keycloak authenticator answers; refusals too.
     OnEnrollment,
     /// All.
     OnEveryAnswer,
@@ -57,9 +57,9 @@ pub struct RealmSettings {
     pub exists: bool,
     /// What happens to a refresh token that is used again.
     pub rotation: Rotation,
-    /// How a device's user is found. `Recoverable` needs a proof, whatever `device_proof` says.
+    /// How a device's user is found.
     pub enrolment: Enrolment,
-    /// What the endpoints want of DPoP proofs.
+    /// What the endpoints want of DPoP proofs in a plain realm. A recoverable one always demands them.
     pub device_proof: DeviceProof,
     /// Which answers carry a `Date` header.
     pub date_header: DateHeader,
@@ -94,7 +94,7 @@ impl RealmSettings {
     /// | `plain` | a new user for each enrolment, proofs taken but not demanded |
     /// | `nodpop` | as `plain`, and the realm knows nothing of DPoP |
     /// | `reuse1`, `reuse0` | rotation with one re-use, with none |
-    /// | `dated` | a `Date` header on the answers of the Device enrollment flow |
+    /// | `dated` | a `Date` header on the answers of the authorization endpoint |
     /// | `alldated` | a `Date` header on every answer |
     /// | `stock` | sessions of 30 minutes |
     /// | `endless` | sessions without a fixed end |
@@ -118,11 +118,21 @@ impl RealmSettings {
         if asked { settings } else { Self::default() }
     }
 
+    /// What the endpoints want of DPoP proofs, all settings considered.
+    #[must_use]
+    pub fn device_proof_in_effect(&self) -> DeviceProof {
+        match self.enrolment {
+            Enrolment::Recoverable => DeviceProof::Demanded,
+            Enrolment::Plain => self.device_proof,
+        }
+    }
+
     fn with_word(&self, word: &str) -> Option<Self> {
         let mut settings = self.clone();
         match word {
             "plain" => {
                 settings.enrolment = Enrolment::Plain;
+                // `nodpop-plain` is `plain-nodpop`.
                 if settings.device_proof == DeviceProof::Demanded {
                     settings.device_proof = DeviceProof::Accepted;
                 }

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::call::Idp;
 use crate::clock::{Clock, SystemClock};
-use crate::connections;
+use crate::connections::{self, Doorway};
 use crate::dpop_proof::SeenProofs;
 use crate::realm::RealmSettings;
 use crate::realm_admin::RealmAdmin;
@@ -151,7 +151,8 @@ impl DevIdp {
             scenes: SceneQueue::default(),
             seen_proofs: SeenProofs::default(),
         });
-        let serving = tokio::spawn(connections::serve(listener, router(&idp)));
+        let doorway = Doorway::new(listener, Arc::clone(&idp));
+        let serving = tokio::spawn(connections::serve(doorway, router(&idp)));
         Ok(Self { idp, serving })
     }
 
@@ -164,7 +165,13 @@ impl DevIdp {
     /// `http://127.0.0.1:PORT/realms/{tenant}`, with the placeholder in it.
     #[must_use]
     pub fn issuer_template(&self) -> String {
-        format!("{}/realms/{{tenant}}", self.idp.origin())
+        Self::issuer_template_at(self.idp.port)
+    }
+
+    /// The same of a development IdP on another port: the one that [`StartError::Locked`] names.
+    #[must_use]
+    pub fn issuer_template_at(port: u16) -> String {
+        format!("http://127.0.0.1:{port}/realms/{{tenant}}")
     }
 
     /// The issuer of one tenant, its name percent-encoded as the URL standard does it in a path segment. A request that
@@ -209,14 +216,12 @@ impl DevIdp {
         self.serving.abort();
         // Aborted, so the only possible answer is that it was cancelled.
         (&mut self.serving).await.ok();
-        self.idp.store.close();
     }
 }
 
 impl Drop for DevIdp {
     fn drop(&mut self) {
         self.serving.abort();
-        self.idp.store.close();
     }
 }
 

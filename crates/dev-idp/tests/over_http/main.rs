@@ -10,4 +10,14 @@
 mod bench;
 mod device;
 
+mod authorization;
+mod codes;
 mod enrollment;
+mod faults;
+mod operator;
+mod proofs;
+mod pushed_requests;
+mod refreshes;
+mod restarts;
+mod revocations;
+mod rotations;
