@@ -1,0 +1,132 @@
+//! The issuer's metadata (OpenID Connect Discovery 1.0, RFC 8414): read before anything is sent, believed about its own
+//! origin only.
+
+use serde::Deserialize;
+use serde_json::Value;
+use url::Url;
+
+use crate::issuer_template::Issuer;
+use crate::strict_json::parse_object;
+
+/// How long metadata are used before they are asked for again, in seconds.
+pub const METADATA_LIFE_S: u64 = 60 * 60;
+
+/// What we use of an issuer's metadata, every address checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Metadata {
+    pub(crate) authorization: Url,
+    pub(crate) token: Url,
+    pub(crate) jwks: Url,
+    pub(crate) pushed_request: Option<Url>,
+    pub(crate) pushed_request_required: bool,
+    pub(crate) revocation: Option<Url>,
+    pub(crate) iss_announced: bool,
+    /// The scopes that the issuer knows, where it publishes them.
+    pub(crate) scopes: Option<Vec<String>>,
+}
+
+/// Why metadata were refused, as a sentence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BadMetadata(pub(crate) &'static str);
+
+#[derive(Deserialize)]
+struct Document {
+    issuer: String,
+    authorization_endpoint: String,
+    token_endpoint: String,
+    jwks_uri: String,
+    pushed_authorization_request_endpoint: Option<String>,
+    #[serde(default)]
+    require_pushed_authorization_requests: bool,
+    revocation_endpoint: Option<String>,
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: bool,
+    scopes_supported: Option<Vec<String>>,
+    code_challenge_methods_supported: Option<Vec<String>>,
+    response_types_supported: Option<Vec<String>>,
+    dpop_signing_alg_values_supported: Option<Vec<String>>,
+}
+
+impl Metadata {
+    /// Reads a metadata document for an issuer. Endpoints must lie on the issuer's origin or on one of `extra_origins`;
+    /// the authorization endpoint, which is walked, on the issuer's own.
+    pub(crate) fn parse(
+        body: &[u8],
+        issuer: &Issuer,
+        extra_origins: &[url::Origin],
+        needs_proof: bool,
+    ) -> Result<Self, BadMetadata> {
+        let object =
+            parse_object(body).map_err(|_| BadMetadata("no JSON object with the required members, each once"))?;
+        let document: Document = serde_json::from_value(Value::Object(object))
+            .map_err(|_| BadMetadata("no JSON object with the required members, each once"))?;
+        // Byte for byte (OpenID Connect Discovery 1.0, section 4.3).
+        if document.issuer != issuer.as_str() {
+            return Err(BadMetadata("the issuer is another one"));
+        }
+        document.check_abilities(needs_proof)?;
+        let endpoint = |refusal: &'static str, text: &str| {
+            let url = Url::parse(text).map_err(|_| BadMetadata(refusal))?;
+            let near = issuer.is_own(&url) || (issuer.may_be_asked(&url) && extra_origins.contains(&url.origin()));
+            if near && url.fragment().is_none() {
+                Ok(url)
+            } else {
+                Err(BadMetadata(refusal))
+            }
+        };
+        let optional = |refusal: &'static str, text: &Option<String>| {
+            text.as_deref().map(|text| endpoint(refusal, text)).transpose()
+        };
+        let authorization = endpoint(
+            "authorization_endpoint is no usable address",
+            &document.authorization_endpoint,
+        )?;
+        if !issuer.is_own(&authorization) {
+            return Err(BadMetadata("authorization_endpoint is not on the issuer\'s origin"));
+        }
+        let par = "pushed_authorization_request_endpoint is no usable address";
+        let pushed_request = optional(par, &document.pushed_authorization_request_endpoint)?;
+        if document.require_pushed_authorization_requests && pushed_request.is_none() {
+            return Err(BadMetadata(
+                "pushed requests are required, but there is no endpoint for them",
+            ));
+        }
+        Ok(Self {
+            authorization,
+            token: endpoint("token_endpoint is no usable address", &document.token_endpoint)?,
+            jwks: endpoint("jwks_uri is no usable address", &document.jwks_uri)?,
+            pushed_request,
+            pushed_request_required: document.require_pushed_authorization_requests,
+            revocation: optional(
+                "revocation_endpoint is no usable address",
+                &document.revocation_endpoint,
+            )?,
+            iss_announced: document.authorization_response_iss_parameter_supported,
+            scopes: document.scopes_supported,
+        })
+    }
+
+    /// The origin of the token endpoint, as a grant pins it.
+    pub(crate) fn token_origin(&self) -> String {
+        self.token.origin().ascii_serialization()
+    }
+}
+
+impl Document {
+    /// A list that is published must hold what we are going to use; none published says nothing.
+    fn check_abilities(&self, needs_proof: bool) -> Result<(), BadMetadata> {
+        let lacks = |list: &Option<Vec<String>>, word: &str| {
+            list.as_ref()
+                .is_some_and(|list| !list.iter().any(|known| known == word))
+        };
+        if lacks(&self.code_challenge_methods_supported, "S256") {
+            Err(BadMetadata("it does not do PKCE with S256"))
+        } else if lacks(&self.response_types_supported, "code") {
+            Err(BadMetadata("it does not give authorization codes"))
+        } else if needs_proof && lacks(&self.dpop_signing_alg_values_supported, "ES256") {
+            Err(BadMetadata("it does not take proofs with ES256"))
+        } else {
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! An enrolment from the first request to the token answer.
+
+use vestibule_domain::status::{Hint, Untrusted};
+use vestibule_ports::{Enrolled, IdpError, Interrupt};
+
+use crate::authorization_request::{AuthorizationRequest, NotBegun, PUSH_TIMEOUT, scopes_to_ask};
+use crate::authorization_walk::{NoCode, refused, walk};
+use crate::conversation::{Conversation, Repeats};
+use crate::engine_wire::EngineWire;
+use crate::grant_contents::GrantContents;
+use crate::http::{Answer, Flaw, HttpFault};
+use crate::id_token::{IdTokenChecks, Nonce};
+use crate::known_issuers::KnownIssuers;
+use crate::oauth_refusal::Refusal;
+use crate::oidc_settings::CheckedSettings;
+use crate::redirects::Code;
+use crate::token_answer::{Malformed, TokenAnswer, Tokens};
+use crate::token_request::redeem;
+use crate::verified_answer::{is_bound, prove_identity};
+
+/// Makes a user for the key, or finds it again.
+pub(crate) async fn enroll(
+    talk: &Conversation,
+    settings: &CheckedSettings,
+    known: &KnownIssuers,
+    interrupt: &Interrupt,
+) -> Result<Enrolled, IdpError> {
+    let (request, code) = authorize(talk, settings, interrupt).await?;
+    // The last moment at which nothing is lost by stopping; from here on the interrupt is ignored.
+    if interrupt.is_raised() {
+        return Err(IdpError::Interrupted { begun: true });
+    }
+    let answer = redeem(talk, &request, &settings.redirect_uri, &code).await?;
+    drop(code);
+    let enrolled = judge(talk, settings, &request, &answer).await?;
+    if enrolled.key_unknown {
+        known.mark_keys_stale(&talk.issuer);
+    }
+    Ok(enrolled)
+}
+
+async fn authorize(
+    talk: &Conversation,
+    settings: &CheckedSettings,
+    interrupt: &Interrupt,
+) -> Result<(AuthorizationRequest, Code), IdpError> {
+    let mut repeats = Repeats::default();
+    loop {
+        let corrected_ms = talk.correction_ms();
+        let (refusal, answer) = match attempt(talk, settings, interrupt).await {
+            Ok(done) => return Ok(done),
+            Err(NoCode::Failed(error)) => return Err(error),
+            Err(NoCode::Refused(refusal, answer)) => (refusal, answer),
+        };
+        if !talk.repeat_helps(&refusal, &answer, corrected_ms, &mut repeats) {
+            return Err(refused(talk, &refusal, &answer));
+        }
+    }
+}
+
+async fn attempt(
+    talk: &Conversation,
+    settings: &CheckedSettings,
+    interrupt: &Interrupt,
+) -> Result<(AuthorizationRequest, Code), NoCode> {
+    let audiences = settings.audiences.iter().map(|audience| audience.scope.as_str());
+    let scopes = scopes_to_ask(audiences, talk.facts.metadata.scopes.as_deref());
+    let wire = talk.wire(PUSH_TIMEOUT);
+    let request = tokio::select! {
+        biased;
+        () = interrupt.raised() => return Err(NoCode::Failed(IdpError::Interrupted { begun: false })),
+        begun = AuthorizationRequest::begin(talk, &settings.redirect_uri, scopes, &wire) => {
+            begun.map_err(|NotBegun| not_pushed(&wire))?
+        }
+    };
+    let code = walk(talk, &request, &settings.redirect_uri, interrupt).await?;
+    Ok((request, code))
+}
+
+/// Why a pushed request was not taken. It makes no user, so whatever happened, nothing was done.
+fn not_pushed(wire: &EngineWire) -> NoCode {
+    let answer = match wire.take_last() {
+        Ok(answer) => answer,
+        Err(fault) => {
+            let hint = Hint::new(fault.why());
+            return NoCode::Failed(match fault {
+                HttpFault::NotSent(_) | HttpFault::Lost => IdpError::Unreachable(hint),
+                HttpFault::Untrusted | HttpFault::NoCertificateStore => IdpError::UntrustedServer(hint),
+            });
+        }
+    };
+    if let Some(refusal) = Refusal::parse(&answer.body).filter(|_| answer.status.is_client_error()) {
+        return NoCode::Refused(refusal, answer);
+    }
+    NoCode::Failed(match answer.status.as_u16() {
+        429 | 503 => IdpError::RateLimited {
+            retry_after: answer.retry_after(),
+        },
+        200..=299 => IdpError::Misconfigured(Untrusted::Metadata("the answer to a pushed request cannot be read")),
+        status => IdpError::Unreachable(Hint::new(&format!("status {status} to a pushed request"))),
+    })
+}
+
+async fn judge(
+    talk: &Conversation,
+    settings: &CheckedSettings,
+    request: &AuthorizationRequest,
+    answer: &Answer,
+) -> Result<Enrolled, IdpError> {
+    let TokenAnswer { refresh_token, tokens } = TokenAnswer::read(answer);
+    let Some(refresh_token) = refresh_token else {
+        return Err(match tokens {
+            Err(Malformed::Flaw(Flaw::Cut)) => IdpError::AnswerLost(Hint::new(Flaw::Cut.why())),
+            Err(malformed) => IdpError::UntrustedResponse(Untrusted::TokenAnswer(malformed.why())),
+            Ok(_) => IdpError::UntrustedResponse(Untrusted::TokenAnswer("no refresh token")),
+        });
+    };
+    let asked = request.scopes.join(" ");
+    let granted = tokens
+        .as_ref()
+        .ok()
+        .and_then(|tokens| tokens.scope.clone())
+        .unwrap_or(asked);
+    let grant = GrantContents::new(
+        refresh_token.into_string(),
+        granted,
+        talk.issuer.as_str().into(),
+        talk.client_id.clone(),
+        talk.facts.metadata.token_origin(),
+        talk.key.is_some(),
+        request.nonce_sha256(),
+    )
+    .encode();
+    let tokens = match tokens {
+        Ok(tokens) => tokens,
+        Err(malformed) => return Ok(Enrolled::untrusted(Untrusted::TokenAnswer(malformed.why()), grant)),
+    };
+    let nonce = Nonce::Sent(request.nonce());
+    let enrolled = match identity(talk, settings, &tokens, nonce).await {
+        Ok(identity) => Enrolled::new(identity, grant),
+        Err(doubt) if doubt.key_unknown => Enrolled::untrusted(doubt.why, grant).with_unknown_key(),
+        Err(doubt) => Enrolled::untrusted(doubt.why, grant),
+    };
+    Ok(with_facts(talk, enrolled, &tokens))
+}
+
+async fn identity(
+    talk: &Conversation,
+    settings: &CheckedSettings,
+    tokens: &Tokens,
+    nonce: Nonce<'_>,
+) -> Result<vestibule_ports::Identity, crate::verified_answer::Doubt> {
+    let Some(id_token) = &tokens.id_token else {
+        let why = Untrusted::IdToken("there is none");
+        return Err(crate::verified_answer::Doubt {
+            why,
+            key_unknown: false,
+        });
+    };
+    let checks = IdTokenChecks {
+        issuer: talk.issuer.as_str(),
+        client_id: &talk.client_id,
+        nonce,
+        access_token: tokens.access_token.expose(),
+        leeway: settings.leeway,
+    };
+    prove_identity(talk, id_token.as_str(), &checks).await
+}
+
+fn with_facts(talk: &Conversation, mut enrolled: Enrolled, tokens: &Tokens) -> Enrolled {
+    if let Some(life) = tokens.refresh_expires_in_s {
+        let ends = talk.time.device().wall().after(std::time::Duration::from_secs(life));
+        enrolled = enrolled.with_session_end(ends);
+    }
+    if is_bound(tokens) {
+        enrolled.with_bound_access_tokens()
+    } else {
+        enrolled
+    }
+}
