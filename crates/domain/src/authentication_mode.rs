@@ -49,3 +49,31 @@ impl fmt::Display for AuthenticationMode {
         f.write_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modes_are_written_as_the_vendor_writes_them() {
+        for (mode, name) in [
+            (AuthenticationMode::No, "no"),
+            (AuthenticationMode::Password, "password"),
+            (AuthenticationMode::Biometric, "biometric"),
+        ] {
+            assert_eq!(mode.as_str(), name);
+            assert_eq!(AuthenticationMode::parse(name), Ok(mode));
+        }
+    }
+
+    #[test]
+    fn any_other_word_is_refused_and_the_field_named() {
+        for word in ["", "No", "no ", "none", "passwort", "0"] {
+            assert_eq!(
+                AuthenticationMode::parse(word).unwrap_err().field,
+                "authentication_mode",
+                "{word}"
+            );
+        }
+    }
+}

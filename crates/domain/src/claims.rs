@@ -27,7 +27,8 @@ pub struct Claims {
     pub is_bound: bool,
     /// The audiences that roles are given for (Keycloak's `resource_access`, and `realm_access` as an empty name).
     pub role_audiences: Vec<String>,
-    /// The names of all members of the token, for the search for user data.
+    /// The names of all members of the token, for the search for user data; but those whose value is just the subject
+    /// once more (Keycloak's `preferred_username` of an anonymous user), which say nothing about a person.
     pub names: Vec<String>,
 }
 

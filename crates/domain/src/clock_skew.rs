@@ -11,3 +11,31 @@ pub fn correction_ms(server_ms: i64, device_ms: i64) -> i64 {
         .saturating_sub(device_ms)
         .clamp(-MAX_CORRECTION_MS, MAX_CORRECTION_MS)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_followed_for_a_day_at_most() {
+        let day = 86_400_000;
+        let table = [
+            (1_000, 1_000, 0),
+            (5_000, 1_000, 4_000),
+            (1_000, 5_000, -4_000),
+            (day, 0, day),
+            (day + 1, 0, day),
+            (0, day, -day),
+            (0, day + 1, -day),
+            (i64::MAX, i64::MIN, day),
+            (i64::MIN, i64::MAX, -day),
+        ];
+        for (server_ms, device_ms, expected) in table {
+            assert_eq!(
+                correction_ms(server_ms, device_ms),
+                expected,
+                "server {server_ms}, device {device_ms}"
+            );
+        }
+    }
+}

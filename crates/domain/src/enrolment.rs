@@ -1,6 +1,7 @@
 //! Whether an enrolment may begin, and what follows from the IdP's answer to it.
 
 use crate::record::{Header, Lookup, Stage, Unreadable};
+use crate::rotation::Answer;
 use crate::status::Cause;
 
 /// What an enrolment does with the slot.
@@ -100,11 +101,11 @@ pub enum AfterFailure {
 }
 
 /// Decides after a failed call. `fresh` is whether no call with this key was ever unclear (a resumed record never is);
-/// `repeated` whether this flow has repeated already.
+/// `repeated` whether this flow has repeated already, which it does only after an unclear call.
 #[must_use]
 pub const fn after_failure(effect: Effect, fresh: bool, repeated: bool) -> AfterFailure {
     match effect {
-        Effect::NotDone | Effect::RefusedBeforeCode if fresh => AfterFailure::Undo,
+        Effect::NotDone | Effect::RefusedBeforeCode if fresh && !repeated => AfterFailure::Undo,
         Effect::Unclear if !repeated => AfterFailure::RepeatOnce,
         Effect::NotDone | Effect::RefusedBeforeCode | Effect::RefusedAfterCode | Effect::Unclear => {
             AfterFailure::KeepKey
@@ -141,5 +142,244 @@ pub const fn after_grant(proof: Proof, refreshed: bool) -> AfterGrant {
         Proof::Proven => AfterGrant::Stand,
         Proof::UnknownKey if !refreshed => AfterGrant::KeepAndProve,
         Proof::UnknownKey | Proof::Failed => AfterGrant::KeepRefused,
+    }
+}
+
+/// What follows from the refresh that is to prove an identity: of a grant whose ID token was signed by an unknown key, or
+/// of one that lies in a resumed record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterProving {
+    /// Judge the identity by [`after_grant`], the refresh being done.
+    Judge,
+    /// Ask once more with the same grant, after [`SETTLE`](crate::record_lease::SETTLE), the lease written again.
+    RepeatOnce,
+    /// Keep grant and key, leave the lease to nobody, and answer. The next enrolment resumes with both.
+    KeepGrant,
+    /// The grant is dead, the key is not: enrol again with the same key.
+    EnrolAgain,
+}
+
+/// Decides after that refresh. `repeated` is whether it was repeated already.
+#[must_use]
+pub const fn after_proving(answer: Answer, repeated: bool) -> AfterProving {
+    match answer {
+        Answer::Granted | Answer::AudienceMissing | Answer::Distrusted => AfterProving::Judge,
+        Answer::Unclear if !repeated => AfterProving::RepeatOnce,
+        Answer::Unclear | Answer::NotSent | Answer::ProofRefused | Answer::OtherRefusal => AfterProving::KeepGrant,
+        Answer::GrantRefused => AfterProving::EnrolAgain,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::authentication_mode::AuthenticationMode;
+    use crate::identifiers::{ClientId, OwnerId, RealmId, RecordId, TenantId, UserId, WriteId};
+    use crate::instant::{BootTime, WallTime};
+    use crate::record::{Lease, OutdatedCause, Slot};
+
+    const REPLACE: [Replace; 3] = [Replace::Nothing, Replace::ThisRecord, Replace::Another];
+
+    fn header(stage: Stage) -> Header {
+        let slot = Slot {
+            realm: RealmId::new("https://idp.example/realms/acme").unwrap(),
+            client_id: ClientId::parse("app").unwrap(),
+        };
+        let tenant = TenantId::parse("acme").unwrap();
+        let (record, write) = (RecordId::from_bytes([1; 16]), WriteId::from_bytes([2; 16]));
+        Header::first(record, write, stage, AuthenticationMode::No, tenant, slot)
+    }
+
+    fn user() -> UserId {
+        UserId::parse("u1").unwrap()
+    }
+
+    #[test]
+    fn every_stage_and_every_wish_has_its_plan() {
+        use Expected::{FinishDeletion, NoSuchRecord, Replaces, Resume, SlotTaken, Strange};
+        #[derive(Clone, Copy)]
+        enum Expected {
+            Resume,
+            Replaces,
+            FinishDeletion,
+            SlotTaken,
+            NoSuchRecord,
+            Strange,
+        }
+        let owned = Lease {
+            owner: Some(OwnerId::from_bytes([3; 16])),
+            written: BootTime::from_ms(5),
+        };
+        let free = Lease { owner: None, ..owned };
+        // columns: the app names nothing, this record, another one
+        let table = [
+            (Stage::Enrolling { lease: owned }, [Resume, Resume, NoSuchRecord]),
+            (Stage::Enrolling { lease: free }, [Resume, Resume, NoSuchRecord]),
+            (Stage::Active { user: user() }, [SlotTaken, Replaces, NoSuchRecord]),
+            (
+                Stage::Rotating {
+                    user: user(),
+                    lease: owned,
+                },
+                [SlotTaken, Replaces, NoSuchRecord],
+            ),
+            (
+                Stage::Rotating {
+                    user: user(),
+                    lease: free,
+                },
+                [SlotTaken, Replaces, NoSuchRecord],
+            ),
+            (
+                Stage::Outdated {
+                    user: user(),
+                    cause: OutdatedCause::Refused,
+                },
+                [SlotTaken, Replaces, NoSuchRecord],
+            ),
+            (
+                Stage::Outdated {
+                    user: user(),
+                    cause: OutdatedCause::AnotherUser,
+                },
+                [SlotTaken, Replaces, NoSuchRecord],
+            ),
+            (
+                Stage::Deleting {
+                    user: Some(user()),
+                    lease: owned,
+                },
+                [FinishDeletion; 3],
+            ),
+            (
+                Stage::Deleting {
+                    user: None,
+                    lease: free,
+                },
+                [FinishDeletion; 3],
+            ),
+            (Stage::Revoking { until: None }, [Strange; 3]),
+            (
+                Stage::Revoking {
+                    until: Some(WallTime::from_unix_s(1)),
+                },
+                [Strange; 3],
+            ),
+        ];
+        for (stage, expected) in table {
+            let header = header(stage);
+            for (replace, expected) in REPLACE.into_iter().zip(expected) {
+                let expected = match expected {
+                    Resume => Ok(Plan::Resume(header.clone())),
+                    Replaces => Ok(Plan::Replace(header.clone())),
+                    FinishDeletion => Ok(Plan::FinishDeletion(header.clone())),
+                    SlotTaken => Err(Cause::SlotTaken),
+                    NoSuchRecord => Err(Cause::NoSuchRecord),
+                    Strange => Err(Cause::Unreadable(Unreadable::Corrupted)),
+                };
+                let found = Ok(Lookup::Present(header.clone()));
+                assert_eq!(plan(found, replace), expected, "{:?}, {replace:?}", header.stage);
+            }
+        }
+    }
+
+    #[test]
+    fn a_proven_empty_slot_is_free_unless_something_was_to_be_replaced() {
+        let expected = [Ok(Plan::Begin), Err(Cause::NoSuchRecord), Err(Cause::NoSuchRecord)];
+        for (replace, expected) in REPLACE.into_iter().zip(expected) {
+            assert_eq!(plan(Ok(Lookup::Absent), replace), expected, "{replace:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_never_taken_for_an_empty_slot() {
+        let faults = [
+            (
+                SlotFault::Unreadable(Unreadable::Corrupted),
+                Cause::Unreadable(Unreadable::Corrupted),
+            ),
+            (
+                SlotFault::Unreadable(Unreadable::NewerFormat),
+                Cause::Unreadable(Unreadable::NewerFormat),
+            ),
+            (
+                SlotFault::Unreadable(Unreadable::RestoredWithoutKey),
+                Cause::Unreadable(Unreadable::RestoredWithoutKey),
+            ),
+            (
+                SlotFault::Storage(Cause::StorageUnavailable("locked")),
+                Cause::StorageUnavailable("locked"),
+            ),
+            (SlotFault::Storage(Cause::DeviceChanged), Cause::DeviceChanged),
+        ];
+        for (fault, cause) in faults {
+            for replace in REPLACE {
+                assert_eq!(
+                    plan(Err(fault.clone()), replace),
+                    Err(cause.clone()),
+                    "{fault:?}, {replace:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_is_given_up_only_where_no_user_of_it_can_exist() {
+        use AfterFailure::{KeepKey, RepeatOnce, Undo};
+        // columns: fresh; not fresh; fresh but repeated, which cannot be; not fresh and repeated
+        let table = [
+            (Effect::NotDone, [Undo, KeepKey, KeepKey, KeepKey]),
+            (Effect::RefusedBeforeCode, [Undo, KeepKey, KeepKey, KeepKey]),
+            (Effect::RefusedAfterCode, [KeepKey; 4]),
+            (Effect::Unclear, [RepeatOnce, RepeatOnce, KeepKey, KeepKey]),
+        ];
+        let columns = [(true, false), (false, false), (true, true), (false, true)];
+        for (effect, expected) in table {
+            for ((fresh, repeated), expected) in columns.into_iter().zip(expected) {
+                let what = after_failure(effect, fresh, repeated);
+                assert_eq!(what, expected, "{effect:?}, fresh {fresh}, repeated {repeated}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_grant_is_always_kept_and_stands_only_when_proven() {
+        use AfterGrant::{KeepAndProve, KeepRefused, Stand};
+        // columns: before the refresh for an unknown key, after it
+        let table = [
+            (Proof::Proven, [Stand, Stand]),
+            (Proof::UnknownKey, [KeepAndProve, KeepRefused]),
+            (Proof::Failed, [KeepRefused, KeepRefused]),
+        ];
+        for (proof, expected) in table {
+            assert_eq!(
+                [false, true].map(|refreshed| after_grant(proof, refreshed)),
+                expected,
+                "{proof:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_refresh_that_is_to_prove_an_identity_gives_up_no_key() {
+        use AfterProving::{EnrolAgain, Judge, KeepGrant, RepeatOnce};
+        // columns: first answer, answer to the repeat
+        let table = [
+            (Answer::Granted, [Judge, Judge]),
+            (Answer::AudienceMissing, [Judge, Judge]),
+            (Answer::Distrusted, [Judge, Judge]),
+            (Answer::NotSent, [KeepGrant, KeepGrant]),
+            (Answer::Unclear, [RepeatOnce, KeepGrant]),
+            (Answer::GrantRefused, [EnrolAgain, EnrolAgain]),
+            (Answer::ProofRefused, [KeepGrant, KeepGrant]),
+            (Answer::OtherRefusal, [KeepGrant, KeepGrant]),
+        ];
+        for (answer, expected) in table {
+            assert_eq!(
+                [false, true].map(|repeated| after_proving(answer, repeated)),
+                expected,
+                "{answer:?}"
+            );
+        }
     }
 }

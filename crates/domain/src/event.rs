@@ -108,7 +108,8 @@ impl fmt::Display for RecordRef {
     }
 }
 
-/// Starts the SDK: reads what is stored and says what the app can do next. Accepted in `NotStarted`.
+/// Starts the SDK: reads what is stored and says what the app can do next. Accepted in `NotStarted`. Its three values are
+/// parsed as [`AppInfo`](crate::identifiers::AppInfo).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StartEvent {
     /// Name of the app, 1..=32 bytes of UTF-8.
@@ -120,9 +121,6 @@ pub struct StartEvent {
 }
 
 impl StartEvent {
-    /// Longest app name and app version, in bytes.
-    pub const MAX_APP_FIELD_BYTES: usize = 32;
-
     /// An event with all that it needs.
     #[must_use]
     pub fn new(app_name: impl Into<String>, app_version: impl Into<String>, locale: impl Into<String>) -> Self {

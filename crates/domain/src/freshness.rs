@@ -29,3 +29,59 @@ pub fn judge(age: Duration, lifetime: Duration, forced: bool) -> Freshness {
         Freshness::Fresh
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_handed_out_while_more_than_the_margin_remains() {
+        // lifetime in ms, age at which the margin min(30 s, 20 %) is reached in ms
+        let table = [
+            (300_000, 270_000),
+            (3_600_000, 3_570_000),
+            (150_000, 120_000),
+            (149_000, 119_200),
+            (100_000, 80_000),
+            (10_000, 8_000),
+            (5, 4),
+        ];
+        for (lifetime_ms, margin_ms) in table {
+            let judged = |age_ms| judge(Duration::from_millis(age_ms), Duration::from_millis(lifetime_ms), false);
+            assert_eq!(judged(0), Freshness::Fresh, "lifetime {lifetime_ms}");
+            assert_eq!(judged(margin_ms - 1), Freshness::Fresh, "lifetime {lifetime_ms}");
+            assert_eq!(judged(margin_ms), Freshness::Stale, "lifetime {lifetime_ms}");
+            assert_eq!(judged(lifetime_ms), Freshness::Stale, "lifetime {lifetime_ms}");
+            assert_eq!(judged(u64::MAX), Freshness::Stale, "lifetime {lifetime_ms}");
+        }
+    }
+
+    #[test]
+    fn a_token_without_a_life_is_never_handed_out() {
+        for forced in [false, true] {
+            assert_eq!(judge(Duration::ZERO, Duration::ZERO, forced), Freshness::Stale);
+        }
+    }
+
+    #[test]
+    fn a_forced_update_within_ten_seconds_of_a_fetch_answers_the_cached_token() {
+        for (age_ms, expected) in [
+            (0, Freshness::Fresh),
+            (9_999, Freshness::Fresh),
+            (10_000, Freshness::Stale),
+            (100_000, Freshness::Stale),
+        ] {
+            assert_eq!(
+                judge(Duration::from_millis(age_ms), Duration::from_secs(300), true),
+                expected,
+                "{age_ms} ms"
+            );
+        }
+        let nearly_over = judge(Duration::from_secs(8), Duration::from_secs(10), true);
+        assert_eq!(
+            nearly_over,
+            Freshness::Stale,
+            "a fresh fetch does not make a dying token good"
+        );
+    }
+}

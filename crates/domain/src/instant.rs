@@ -73,3 +73,34 @@ impl BootTime {
         self.0.checked_sub(earlier.0).map(Duration::from_millis)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wall_time_never_overflows_and_never_runs_backwards() {
+        let (first, last) = (WallTime::from_unix_ms(i64::MIN), WallTime::from_unix_ms(i64::MAX));
+        assert_eq!(WallTime::from_unix_s(i64::MAX), last);
+        assert_eq!(WallTime::from_unix_s(i64::MIN), first);
+        assert_eq!(last.after(Duration::MAX), last);
+        assert_eq!(first.since(last), Duration::ZERO);
+        assert_eq!(last.since(first), Duration::from_millis(i64::MAX.unsigned_abs()));
+        assert_eq!(WallTime::from_unix_ms(-1).unix_s(), -1);
+        assert_eq!(WallTime::from_unix_ms(1_999).unix_s(), 1);
+        assert_eq!(
+            WallTime::from_unix_s(7).after(Duration::from_millis(5)).unix_ms(),
+            7_005
+        );
+    }
+
+    #[test]
+    fn boot_time_tells_that_it_ran_backwards() {
+        let (early, late) = (BootTime::from_ms(10), BootTime::from_ms(25));
+        assert_eq!(late.checked_since(early), Some(Duration::from_millis(15)));
+        assert_eq!(early.checked_since(early), Some(Duration::ZERO));
+        assert_eq!(early.checked_since(late), None);
+        assert_eq!(late.after(Duration::MAX).ms(), u64::MAX);
+        assert_eq!(early.after(Duration::from_secs(1)).ms(), 1_010);
+    }
+}

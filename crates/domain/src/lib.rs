@@ -23,5 +23,6 @@ pub mod record_lease;
 pub mod rotation;
 pub mod sdk_state;
 pub mod secret;
+pub mod short_lived_session;
 pub mod single_audience;
 pub mod status;

@@ -89,3 +89,50 @@ impl Notification {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identifiers::{TenantId, UserId};
+
+    #[test]
+    fn what_changes_the_users_world_is_never_dropped() {
+        let user = UserIdentifier {
+            tenant_id: TenantId::parse("acme").unwrap(),
+            user_id: UserId::parse("u1").unwrap(),
+        };
+        let table = [
+            (
+                Notification::StateChanged {
+                    from: SdkState::NotStarted,
+                    to: SdkState::LoggedIn,
+                },
+                true,
+            ),
+            (Notification::IdentityReplaced { user: user.clone() }, true),
+            (Notification::UserRecovered { user }, true),
+            (
+                Notification::SessionEnded {
+                    why: SessionEnd::Refused,
+                },
+                true,
+            ),
+            (
+                Notification::ShortLivedSession {
+                    ends: WallTime::from_unix_s(1),
+                },
+                true,
+            ),
+            (Notification::AccessTokensBound, true),
+            (Notification::IdentityNoLongerAnonymous { claim: "email" }, true),
+            (Notification::StorageProtectionChanged, true),
+            (Notification::TokenRefreshed { audience: None }, false),
+            (Notification::RevocationPending, false),
+            (Notification::RevocationDone, false),
+            (Notification::Missed { count: 3 }, false),
+        ];
+        for (notification, important) in table {
+            assert_eq!(notification.is_important(), important, "{notification:?}");
+        }
+    }
+}

@@ -274,3 +274,155 @@ pub enum Unreadable {
     /// It was sealed with a device key that is not here: a restored backup.
     RestoredWithoutKey,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header() -> Header {
+        let slot = Slot {
+            realm: RealmId::new("https://idp.example/realms/acme").unwrap(),
+            client_id: ClientId::parse("app").unwrap(),
+        };
+        let (record, write) = (RecordId::from_bytes([1; 16]), WriteId::from_bytes([2; 16]));
+        Header::first(
+            record,
+            write,
+            active(),
+            AuthenticationMode::No,
+            TenantId::parse("acme").unwrap(),
+            slot,
+        )
+    }
+
+    fn user() -> UserId {
+        UserId::parse("u1").unwrap()
+    }
+
+    fn active() -> Stage {
+        Stage::Active { user: user() }
+    }
+
+    fn lease() -> Lease {
+        Lease {
+            owner: None,
+            written: BootTime::from_ms(7),
+        }
+    }
+
+    #[test]
+    fn each_stage_has_its_kind_its_lease_and_its_user() {
+        // columns: kind, whether it holds a lease, whether it names a user to log in with
+        let table = [
+            (Stage::Enrolling { lease: lease() }, StageKind::Enrolling, true, false),
+            (active(), StageKind::Active, false, true),
+            (
+                Stage::Rotating {
+                    user: user(),
+                    lease: lease(),
+                },
+                StageKind::Rotating,
+                true,
+                true,
+            ),
+            (
+                Stage::Outdated {
+                    user: user(),
+                    cause: OutdatedCause::Refused,
+                },
+                StageKind::Outdated,
+                false,
+                true,
+            ),
+            (
+                Stage::Deleting {
+                    user: Some(user()),
+                    lease: lease(),
+                },
+                StageKind::Deleting,
+                true,
+                false,
+            ),
+            (Stage::Revoking { until: None }, StageKind::Revoking, false, false),
+        ];
+        for (stage, kind, leased, has_user) in table {
+            assert_eq!(stage.kind(), kind);
+            assert_eq!(stage.lease(), leased.then(lease).as_ref(), "{kind:?}");
+            assert_eq!(stage.user(), has_user.then(user).as_ref(), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_write_counts_up_the_generation_and_only_a_new_protection_the_epoch() {
+        let (first, write) = (header(), WriteId::from_bytes([3; 16]));
+        assert_eq!((first.epoch, first.generation), (1, 1));
+        let next = first.next(write, Stage::Enrolling { lease: lease() });
+        assert_eq!((next.epoch, next.generation, next.mode), (1, 2, AuthenticationMode::No));
+        assert_eq!((next.write_id, next.stage.kind()), (write, StageKind::Enrolling));
+        let reprotected = next.reprotected(write, active(), AuthenticationMode::Password);
+        assert_eq!((reprotected.epoch, reprotected.generation), (2, 3));
+        assert_eq!(
+            (reprotected.mode, reprotected.stage.kind()),
+            (AuthenticationMode::Password, StageKind::Active)
+        );
+        let of_the_identity = |header: &Header| (header.record_id, header.tenant_id.clone(), header.slot.clone());
+        assert_eq!(of_the_identity(&reprotected), of_the_identity(&first));
+    }
+
+    #[test]
+    fn what_has_become_of_a_record_follows_from_its_header_alone() {
+        let mine = header();
+        let other_write = WriteId::from_bytes([9; 16]);
+        let deleting = || Stage::Deleting {
+            user: None,
+            lease: lease(),
+        };
+        let table = [
+            (mine.clone(), SinceThen::Unchanged),
+            (mine.next(other_write, active()), SinceThen::NewerGeneration),
+            (
+                Header {
+                    write_id: other_write,
+                    ..mine.clone()
+                },
+                SinceThen::OlderGeneration,
+            ),
+            (
+                Header {
+                    write_id: other_write,
+                    generation: 0,
+                    ..mine.clone()
+                },
+                SinceThen::OlderGeneration,
+            ),
+            (
+                mine.reprotected(other_write, active(), AuthenticationMode::Password),
+                SinceThen::Reprotected,
+            ),
+            (mine.next(other_write, deleting()), SinceThen::BeingDeleted),
+            (
+                mine.reprotected(other_write, deleting(), AuthenticationMode::No),
+                SinceThen::BeingDeleted,
+            ),
+            (
+                Header {
+                    record_id: RecordId::from_bytes([8; 16]),
+                    ..mine.clone()
+                },
+                SinceThen::AnotherIdentity,
+            ),
+            (
+                Header {
+                    record_id: RecordId::from_bytes([8; 16]),
+                    stage: deleting(),
+                    epoch: 7,
+                    ..mine.clone()
+                },
+                SinceThen::AnotherIdentity,
+            ),
+        ];
+        for (now, expected) in table {
+            assert_eq!(mine.compared_with(&now), expected, "{now:?}");
+        }
+    }
+}

@@ -1,5 +1,10 @@
 //! What follows from the IdP's answer to a request that may bring a new grant.
 
+use core::time::Duration;
+
+/// A record that was marked Outdated by this handle is not tried again before this much time has passed.
+pub const OUTDATED_RESTS: Duration = Duration::from_secs(10);
+
 /// The IdP's answer, as far as the record is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Answer {
@@ -24,7 +29,7 @@ pub enum Answer {
 /// What the flow knows beside the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Course {
-    /// Whether a request of this flow, or a lease that it took over, was unclear.
+    /// Whether a request of this flow, or a lease that it took over, was unclear. A repeated request implies it.
     pub unclear: bool,
     /// Whether the request was repeated already.
     pub repeated: bool,
@@ -67,7 +72,9 @@ pub const fn after(answer: Answer, course: Course) -> Next {
         Answer::AudienceMissing => Next::Deny,
         Answer::Unclear if !course.repeated => Next::RepeatOnce,
         Answer::Unclear => Next::LeaveForLater,
-        Answer::NotSent | Answer::ProofRefused | Answer::OtherRefusal if course.unclear => Next::LeaveForLater,
+        Answer::NotSent | Answer::ProofRefused | Answer::OtherRefusal if course.unclear || course.repeated => {
+            Next::LeaveForLater
+        }
         Answer::NotSent | Answer::ProofRefused | Answer::OtherRefusal => Next::GiveBack,
         Answer::GrantRefused if course.recoverable => Next::Recover,
         Answer::GrantRefused => Next::Outdated,
@@ -105,11 +112,11 @@ pub enum AfterReenrolment {
     Keep,
     /// Queue the new grant's revocation (a session of its own), then write Outdated with the old grant.
     QueueThenOutdated,
-    /// Queue the new grant's revocation, then write back what was found.
+    /// Queue the new grant's revocation, then go on as after [`Answer::NotSent`]: the grant in hand works.
     QueueThenGiveBack,
     /// Write Outdated with the old grant.
     Outdated,
-    /// Write back what was found.
+    /// Go on as after [`Answer::NotSent`]: the grant in hand works.
     GiveBack,
     /// Leave the lease to nobody, not reachable.
     LeaveForLater,
@@ -125,5 +132,74 @@ pub const fn after_reenrolment(answer: Reenrolled, reason: Reason) -> AfterReenr
         (Reenrolled::Refused, Reason::Recovery) => AfterReenrolment::Outdated,
         (Reenrolled::Refused, Reason::WiderScope) => AfterReenrolment::GiveBack,
         (Reenrolled::NotSentOrUnclear, Reason::Recovery | Reason::WiderScope) => AfterReenrolment::LeaveForLater,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every course, in the order of a counter of four bits: unclear, repeated, recoverable, may widen.
+    fn courses() -> [Course; 16] {
+        core::array::from_fn(|bits| Course {
+            unclear: bits & 8 != 0,
+            repeated: bits & 4 != 0,
+            recoverable: bits & 2 != 0,
+            may_widen: bits & 1 != 0,
+        })
+    }
+
+    #[test]
+    fn every_answer_on_every_course_has_one_next_step() {
+        use Next::{
+            Deny, Distrust, GiveBack as Back, Keep, LeaveForLater as Leave, Outdated, Recover, RepeatOnce as Again,
+            Widen,
+        };
+        let not_sent = [
+            Back, Back, Back, Back, Leave, Leave, Leave, Leave, Leave, Leave, Leave, Leave, Leave, Leave, Leave, Leave,
+        ];
+        let missing = [
+            Deny, Deny, Deny, Widen, Deny, Deny, Deny, Widen, Deny, Deny, Deny, Widen, Deny, Deny, Deny, Widen,
+        ];
+        let unclear = [
+            Again, Again, Again, Again, Leave, Leave, Leave, Leave, Again, Again, Again, Again, Leave, Leave, Leave,
+            Leave,
+        ];
+        let refused = [
+            Outdated, Outdated, Recover, Recover, Outdated, Outdated, Recover, Recover, Outdated, Outdated, Recover,
+            Recover, Outdated, Outdated, Recover, Recover,
+        ];
+        let table = [
+            (Answer::Granted, [Keep; 16]),
+            (Answer::AudienceMissing, missing),
+            (Answer::Distrusted, [Distrust; 16]),
+            (Answer::NotSent, not_sent),
+            (Answer::Unclear, unclear),
+            (Answer::GrantRefused, refused),
+            (Answer::ProofRefused, not_sent),
+            (Answer::OtherRefusal, not_sent),
+        ];
+        for (answer, expected) in table {
+            for (course, expected) in courses().into_iter().zip(expected) {
+                assert_eq!(after(answer, course), expected, "{answer:?}, {course:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn enrolling_again_with_the_same_key_changes_nothing_unless_it_is_the_same_user() {
+        use AfterReenrolment::{GiveBack, Keep, LeaveForLater, Outdated, QueueThenGiveBack, QueueThenOutdated};
+        // columns: for a refused grant, for a wider scope
+        let table = [
+            (Reenrolled::SameUser, [Keep, Keep]),
+            (Reenrolled::AnotherUser, [QueueThenOutdated, QueueThenGiveBack]),
+            (Reenrolled::Unproven, [QueueThenOutdated, QueueThenGiveBack]),
+            (Reenrolled::Refused, [Outdated, GiveBack]),
+            (Reenrolled::NotSentOrUnclear, [LeaveForLater, LeaveForLater]),
+        ];
+        for (answer, expected) in table {
+            let actual = [Reason::Recovery, Reason::WiderScope].map(|reason| after_reenrolment(answer, reason));
+            assert_eq!(actual, expected, "{answer:?}");
+        }
     }
 }

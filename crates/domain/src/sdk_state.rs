@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::event::EventKind;
+use crate::record::{Stage, Unreadable};
 
 /// What the app can do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -98,6 +99,19 @@ pub enum Holdings {
     PerhapsUsers,
 }
 
+impl Holdings {
+    /// What a whole listing proves: the stage of each record, or why it cannot be read. An unreadable record may be a
+    /// user, so that it is never taken for none.
+    pub fn of<'a>(records: impl IntoIterator<Item = Result<&'a Stage, Unreadable>>) -> Self {
+        let may_be_user = |record: Result<&Stage, Unreadable>| record.map_or(true, |stage| stage.user().is_some());
+        if records.into_iter().any(may_be_user) {
+            Self::PerhapsUsers
+        } else {
+            Self::NoUser
+        }
+    }
+}
+
 /// What has become true. A state follows from the last fact alone; one about a record is on disk before it is
 /// concluded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -161,6 +175,126 @@ impl Fact {
             | Self::SessionEnded => SdkState::LoginRequired,
             Self::Enrolled | Self::LoggedIn | Self::ResumedOpen => SdkState::LoggedIn,
             Self::Suspended => SdkState::Suspended,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identifiers::{OwnerId, UserId};
+    use crate::instant::{BootTime, WallTime};
+    use crate::record::{Lease, OutdatedCause};
+
+    #[test]
+    fn each_state_accepts_the_events_that_the_mission_names_and_no_other() {
+        use EventKind::{
+            ClearIamTokenCache, DeleteUser, EnrollAnonymousUser, ExchangeIamToken, GetInformation, Logout,
+            OfflineLogin, Restart, Resume, SetAuthenticationMode, Start, Suspend,
+        };
+        // columns: NotStarted, ActivationRequired, LoginRequired, LoggedIn, Suspended
+        let table = [
+            (Start, [true, false, false, false, false]),
+            (Restart, [false, true, true, true, true]),
+            (EnrollAnonymousUser, [false, true, true, false, false]),
+            (OfflineLogin, [false, false, true, false, false]),
+            (Logout, [false, false, false, true, false]),
+            (ExchangeIamToken, [false, false, false, true, false]),
+            (SetAuthenticationMode, [false, false, false, true, false]),
+            (ClearIamTokenCache, [false, false, true, true, false]),
+            (DeleteUser, [false, true, true, false, false]),
+            (Suspend, [false, true, true, true, true]),
+            (Resume, [true, true, true, true, true]),
+            (GetInformation, [true, true, true, true, true]),
+        ];
+        assert_eq!(table.map(|(event, _)| event), EventKind::ALL);
+        for (event, expected) in table {
+            assert_eq!(
+                SdkState::ALL.map(|state| state.accepts().contains(&event)),
+                expected,
+                "{event}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_state_lists_an_event_twice() {
+        for state in SdkState::ALL {
+            for event in EventKind::ALL {
+                assert!(
+                    state.accepts().iter().filter(|accepted| **accepted == event).count() <= 1,
+                    "{state}: {event}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn each_fact_leads_to_its_state() {
+        let table = [
+            (Fact::Started(Holdings::NoUser), SdkState::ActivationRequired),
+            (Fact::Started(Holdings::PerhapsUsers), SdkState::LoginRequired),
+            (Fact::StorageUnavailableAtStart, SdkState::NotStarted),
+            (Fact::Enrolled, SdkState::LoggedIn),
+            (Fact::LoggedIn, SdkState::LoggedIn),
+            (Fact::LoginFailed, SdkState::LoginRequired),
+            (Fact::LoggedOut, SdkState::LoginRequired),
+            (Fact::SessionEnded, SdkState::LoginRequired),
+            (Fact::Deleted(Holdings::NoUser), SdkState::ActivationRequired),
+            (Fact::Deleted(Holdings::PerhapsUsers), SdkState::LoginRequired),
+            (Fact::Suspended, SdkState::Suspended),
+            (Fact::ResumedOpen, SdkState::LoggedIn),
+            (Fact::ResumedClosed(Holdings::NoUser), SdkState::ActivationRequired),
+            (Fact::ResumedClosed(Holdings::PerhapsUsers), SdkState::LoginRequired),
+        ];
+        assert_eq!(table.map(|(fact, _)| fact), Fact::ALL);
+        for (fact, state) in table {
+            assert_eq!(fact.leads_to(), state, "{fact:?}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_proven_to_be_no_user_counts_as_none() {
+        let user = || UserId::parse("u1").unwrap();
+        let lease = Lease {
+            owner: Some(OwnerId::from_bytes([1; 16])),
+            written: BootTime::from_ms(1),
+        };
+        let none = [
+            Stage::Enrolling { lease },
+            Stage::Deleting {
+                user: Some(user()),
+                lease,
+            },
+            Stage::Deleting { user: None, lease },
+            Stage::Revoking {
+                until: Some(WallTime::from_unix_s(1)),
+            },
+        ];
+        let some = [
+            Stage::Active { user: user() },
+            Stage::Rotating { user: user(), lease },
+            Stage::Outdated {
+                user: user(),
+                cause: OutdatedCause::Refused,
+            },
+        ];
+        assert_eq!(Holdings::of([]), Holdings::NoUser);
+        assert_eq!(Holdings::of(none.iter().map(Ok)), Holdings::NoUser);
+        for stage in &some {
+            assert_eq!(
+                Holdings::of(none.iter().chain([stage]).map(Ok)),
+                Holdings::PerhapsUsers,
+                "{stage:?}"
+            );
+        }
+        for why in [
+            Unreadable::Corrupted,
+            Unreadable::NewerFormat,
+            Unreadable::RestoredWithoutKey,
+        ] {
+            let found = none.iter().map(Ok).chain([Err(why)]);
+            assert_eq!(Holdings::of(found), Holdings::PerhapsUsers, "{why:?}");
         }
     }
 }

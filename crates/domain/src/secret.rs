@@ -58,3 +58,75 @@ secret! {
     /// The key that a biometric gate releases.
     GateKey([u8; 32]) exposes [u8; 32];
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::{format, vec};
+    use core::marker::PhantomData;
+
+    use super::*;
+
+    /// Asks at compile time whether a type has a trait: an inherent constant hides the trait's.
+    struct Probe<T>(PhantomData<T>);
+
+    trait Without {
+        const IS_SHOWN: bool = false;
+        const IS_COMPARED: bool = false;
+    }
+
+    impl<T> Without for Probe<T> {}
+
+    impl<T: fmt::Display> Probe<T> {
+        const IS_SHOWN: bool = true;
+    }
+
+    impl<T: PartialEq> Probe<T> {
+        const IS_COMPARED: bool = true;
+    }
+
+    #[test]
+    fn debug_prints_a_placeholder() {
+        let canary = "canary";
+        let bytes = || canary.as_bytes().to_vec();
+        let shown = [
+            (format!("{:?}", EnrolmentKey::new([0x63; 32])), "EnrolmentKey(..)"),
+            (format!("{:?}", Grant::new(bytes())), "Grant(..)"),
+            (format!("{:?}", AccessToken::new(canary.into())), "AccessToken(..)"),
+            (format!("{:?}", RecordKey::new(bytes())), "RecordKey(..)"),
+            (format!("{:?}", Payload::new(bytes())), "Payload(..)"),
+            (format!("{:?}", Password::new(canary.into())), "Password(..)"),
+            (format!("{:?}", GateKey::new([0x63; 32])), "GateKey(..)"),
+            (
+                format!("{:#?}", Some(Grant::new(vec![99, 97, 110]))),
+                "Some(\n    Grant(..),\n)",
+            ),
+        ];
+        for (shown, placeholder) in shown {
+            assert_eq!(shown, placeholder);
+        }
+    }
+
+    #[test]
+    fn no_secret_can_be_shown_or_compared() {
+        const {
+            assert!(
+                Probe::<String>::IS_SHOWN && Probe::<String>::IS_COMPARED,
+                "the probe sees nothing"
+            );
+        }
+        macro_rules! none_of {
+            ($($name:ident)+) => {[$((stringify!($name), Probe::<$name>::IS_SHOWN, Probe::<$name>::IS_COMPARED)),+]};
+        }
+        for (name, shown, compared) in none_of!(EnrolmentKey Grant AccessToken RecordKey Payload Password GateKey) {
+            assert!(!shown, "{name} has Display");
+            assert!(!compared, "{name} has PartialEq");
+        }
+    }
+
+    #[test]
+    fn expose_gives_what_was_put_in() {
+        assert_eq!(EnrolmentKey::new([7; 32]).expose(), &[7; 32]);
+        assert_eq!(Grant::new(vec![1, 2]).expose(), [1, 2]);
+        assert_eq!(AccessToken::new("a".into()).expose(), "a");
+    }
+}

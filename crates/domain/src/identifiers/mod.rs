@@ -1,5 +1,6 @@
 //! Names that come from outside, each with its grammar, and the random names that we give ourselves.
 
+mod app_info;
 mod audience;
 mod client_id;
 mod random_id;
@@ -7,6 +8,7 @@ mod realm_id;
 mod tenant_id;
 mod user_identifier;
 
+pub use app_info::{AppInfo, MAX_APP_FIELD_BYTES, MAX_LOCALE_BYTES};
 pub use audience::{Audience, MAX_AUDIENCE_BYTES};
 pub use client_id::{ClientId, DEFAULT_CLIENT_ID, MAX_CLIENT_ID_BYTES};
 pub use random_id::{OwnerId, RecordHandle, RecordId, WriteId};

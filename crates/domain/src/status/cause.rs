@@ -1,7 +1,8 @@
-//! Why an event failed: what happened, whether it was certainly not done, whether trying again helps, what to do.
+//! Why an event failed, and the status that follows.
+//!
+//! The other total matches over a cause lie in files of their own: `certainty` (was it certainly not done), `retry` (does
+//! trying again help) and `advice` (what to do).
 
-use alloc::string::String;
-use core::fmt;
 use core::time::Duration;
 
 use crate::event::EventKind;
@@ -9,109 +10,7 @@ use crate::identifiers::InvalidParameter;
 use crate::record::{OutdatedCause, Unreadable};
 use crate::sdk_state::SdkState;
 use crate::single_audience::Unfit;
-use crate::status::StatusType;
-
-/// Longest part of a server's own words that reaches an error, in characters.
-pub const MAX_HINT_CHARS: usize = 200;
-
-/// A server's or system's own words, as a hint for an operator and never for a decision: at most 200 printable
-/// characters.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Hint(String);
-
-impl Hint {
-    /// Takes what is printable of `words`, at most [`MAX_HINT_CHARS`] characters.
-    #[must_use]
-    pub fn new(words: &str) -> Self {
-        Self(words.chars().filter(|c| !c.is_control()).take(MAX_HINT_CHARS).collect())
-    }
-
-    /// The words.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for Hint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            write!(f, " ({})", self.0)
-        }
-    }
-}
-
-/// To what the IdP, or the rules for shared tokens, said no.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Denial {
-    /// The IdP does not know the client, or has disabled it.
-    ClientUnknown,
-    /// The flow wants a person.
-    InteractionRequired,
-    /// The IdP refused this device.
-    Refused,
-    /// The audience was not granted at enrolment.
-    AudienceNotGranted,
-    /// The audience is not among the configured ones, or the IdP refuses it to this client.
-    AudienceRefused,
-    /// The token is opaque, so that nothing about it can be proven.
-    TokenUnverifiable,
-    /// The token is bound to this device's key, so that a third party cannot use it.
-    TokenBoundToDevice,
-}
-
-/// Why an answer must not be trusted.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-#[non_exhaustive]
-pub enum Untrusted {
-    /// The issuer, or the endpoint that a record is bound to, is not what it was.
-    #[error("issuer changed")]
-    IssuerChanged,
-    /// The metadata breaks a rule.
-    #[error("metadata: {0}")]
-    Metadata(&'static str),
-    /// A redirect leads where none may lead, or lacks what it must bring.
-    #[error("redirect: {0}")]
-    Redirect(&'static str),
-    /// The ID token breaks a rule.
-    #[error("ID token: {0}")]
-    IdToken(&'static str),
-    /// The token answer breaks a rule.
-    #[error("token answer: {0}")]
-    TokenAnswer(&'static str),
-    /// The identity carries user data.
-    #[error("user data: {0}")]
-    UserData(&'static str),
-    /// The subject is not the record's.
-    #[error("subject changed")]
-    SubjectChanged,
-    /// The access token is not what was asked for.
-    #[error("{0}")]
-    AccessToken(Unfit),
-}
-
-/// Whether what was asked for was certainly not done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Certainty {
-    /// Certainly nothing was done.
-    NotDone,
-    /// It may have been done; asking again is safe and finds out.
-    MayBeDone,
-}
-
-/// Whether trying again helps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Retry {
-    /// Not without a change.
-    No,
-    /// It may, later.
-    Later,
-    /// It may, after this time.
-    After(Duration),
-}
+use crate::status::{Certainty, Denial, Hint, StatusType, Untrusted};
 
 /// Why an event failed. [`Cause::status`] is total; the texts hold no secret and nobody's body.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
@@ -179,7 +78,7 @@ pub enum Cause {
     #[error("the SDK was shut down")]
     ShutDown,
     /// The IdP, or the rules for shared tokens, said no.
-    #[error("{}{hint}", denial_text(.denial))]
+    #[error("{}{hint}", .denial.text())]
     AccessDenied {
         /// To what.
         denial: Denial,
@@ -281,126 +180,6 @@ impl Cause {
             Self::NoSuchRecord => StatusType::InvalidUserId,
         }
     }
-
-    /// Whether what was asked for was certainly not done.
-    #[must_use]
-    pub const fn certainty(&self) -> Certainty {
-        match self {
-            Self::NotReachable { certainty, .. } => *certainty,
-            Self::AdapterPanicked
-            | Self::ContractBroken(_)
-            | Self::ShutDown
-            | Self::CodeRefused { .. }
-            | Self::UntrustedResponse(_)
-            | Self::StorageUnavailable(_)
-            | Self::WriteUnclear => Certainty::MayBeDone,
-            Self::InvalidParameter(_)
-            | Self::InvalidState { .. }
-            | Self::WrongPassword
-            | Self::LockedOut { .. }
-            | Self::Cancelled
-            | Self::PromptTimedOut
-            | Self::BiometricUnavailable(_)
-            | Self::BiometricInvalidated
-            | Self::RateLimited { .. }
-            | Self::RecordInUse
-            | Self::QueueFull
-            | Self::AccessDenied { .. }
-            | Self::Outdated(_)
-            | Self::AuthorizationRefused { .. }
-            | Self::RefreshRefused { .. }
-            | Self::UntrustedServer { .. }
-            | Self::ClockSkewed { .. }
-            | Self::Unreadable(_)
-            | Self::DeviceChanged
-            | Self::NoToken
-            | Self::SlotTaken
-            | Self::NoSuchRecord => Certainty::NotDone,
-        }
-    }
-
-    /// Whether trying again helps.
-    #[must_use]
-    pub const fn retry(&self) -> Retry {
-        match self {
-            Self::LockedOut { wait } => Retry::After(*wait),
-            Self::RateLimited {
-                retry_after: Some(wait),
-            } => Retry::After(*wait),
-            Self::WrongPassword
-            | Self::Cancelled
-            | Self::PromptTimedOut
-            | Self::NotReachable { .. }
-            | Self::RateLimited { retry_after: None }
-            | Self::RecordInUse
-            | Self::QueueFull
-            | Self::Outdated(_)
-            | Self::CodeRefused { .. }
-            | Self::ClockSkewed { .. }
-            | Self::StorageUnavailable(_)
-            | Self::WriteUnclear => Retry::Later,
-            Self::AdapterPanicked
-            | Self::ContractBroken(_)
-            | Self::InvalidParameter(_)
-            | Self::InvalidState { .. }
-            | Self::BiometricUnavailable(_)
-            | Self::BiometricInvalidated
-            | Self::ShutDown
-            | Self::AccessDenied { .. }
-            | Self::AuthorizationRefused { .. }
-            | Self::RefreshRefused { .. }
-            | Self::UntrustedServer { .. }
-            | Self::UntrustedResponse(_)
-            | Self::Unreadable(_)
-            | Self::DeviceChanged
-            | Self::NoToken
-            | Self::SlotTaken
-            | Self::NoSuchRecord => Retry::No,
-        }
-    }
-
-    /// What to do.
-    #[must_use]
-    pub const fn advice(&self) -> &'static str {
-        match self {
-            Self::AdapterPanicked | Self::ContractBroken(_) => {
-                "Report it to the author of the adapter; the log names the call."
-            }
-            Self::InvalidParameter(_) => "Correct the named field.",
-            Self::InvalidState { .. } => "Send one of the events that the state accepts.",
-            Self::WrongPassword => "Ask the user again.",
-            Self::LockedOut { .. } => "Wait; a restart does not shorten it.",
-            Self::Cancelled | Self::PromptTimedOut => "Ask again when the user is ready; nothing was sent.",
-            Self::BiometricUnavailable(_) => "Use another mode, or build the SDK with a source for this credential.",
-            Self::BiometricInvalidated => "Only an enrolment with `replace` leads on; it makes a new user.",
-            Self::NotReachable { .. } => "Try again when the network is back; the same user will be found.",
-            Self::RateLimited { .. } => "Wait as long as the IdP says.",
-            Self::RecordInUse => "Try again when the other flow has ended.",
-            Self::QueueFull => "Wait for the events that are under way.",
-            Self::ShutDown => "Build a new SDK.",
-            Self::AccessDenied { denial, .. } => denial_advice(denial),
-            Self::Outdated(_) => "Try again later, or enrol with `replace`, which makes a new user.",
-            Self::AuthorizationRefused { .. } => "Check the client and its flow at the IdP.",
-            Self::CodeRefused { .. } => "Enrol again: the same key is used.",
-            Self::RefreshRefused { .. } => "Check the client and its scopes at the IdP.",
-            Self::UntrustedServer { .. } => "Check the certificate of the IdP and the system's CA store.",
-            Self::UntrustedResponse(_) => {
-                "Check the settings of issuer and client; do not trust this server until it is explained."
-            }
-            Self::ClockSkewed { .. } => "Set the device's clock.",
-            Self::StorageUnavailable(_) => "Make the storage available and try again; nothing was lost.",
-            Self::WriteUnclear => "Try again: the same write is recognised.",
-            Self::Unreadable(Unreadable::Corrupted) => "Restore the record from a copy, or delete it by its handle.",
-            Self::Unreadable(Unreadable::NewerFormat) => "Use the version of the SDK that wrote it.",
-            Self::Unreadable(Unreadable::RestoredWithoutKey) => {
-                "Restore the device key, too, or delete the record by its handle."
-            }
-            Self::DeviceChanged => "Enrol on this device; the record works only where it was made.",
-            Self::NoToken => "Enrol again: the unfinished enrolment is resumed with its key.",
-            Self::SlotTaken => "Log in, or enrol with `replace` to give that user up.",
-            Self::NoSuchRecord => "Take a user or handle from the list of known records.",
-        }
-    }
 }
 
 impl From<Unreadable> for Cause {
@@ -409,30 +188,25 @@ impl From<Unreadable> for Cause {
     }
 }
 
-const fn denial_text(denial: &Denial) -> &'static str {
-    match denial {
-        Denial::ClientUnknown => "the IdP does not know this client",
-        Denial::InteractionRequired => "the IdP's flow wants a person",
-        Denial::Refused => "the IdP refused this device",
-        Denial::AudienceNotGranted => "audience not granted",
-        Denial::AudienceRefused => "audience refused",
-        Denial::TokenUnverifiable => "token unverifiable: it is opaque",
-        Denial::TokenBoundToDevice => "token bound to this device",
-    }
-}
-
-const fn denial_advice(denial: &Denial) -> &'static str {
-    match denial {
-        Denial::ClientUnknown => "Check the client id at the IdP.",
-        Denial::InteractionRequired => {
-            "Bind the Device enrollment flow to this client at the IdP, and disable required actions such as VERIFY_PROFILE."
-        }
-        Denial::Refused => "Ask the operator of the IdP.",
-        Denial::AudienceNotGranted => "Assign the audience's scope to the client at the IdP, then enrol again.",
-        Denial::AudienceRefused => "Name the audience in the settings, and its scope at the IdP.",
-        Denial::TokenUnverifiable => "Let the IdP issue JWT access tokens, or mark the audience as opaque.",
-        Denial::TokenBoundToDevice => {
-            "Bind only refresh tokens at the IdP (Keycloak: client policy executor dpop-bind-enforcer with allow-only-refresh-token-binding)."
+/// An access token that is not handed out: two reasons are the IdP's set-up, with a cure each; any other is a breach.
+impl From<Unfit> for Cause {
+    fn from(why: Unfit) -> Self {
+        let denied = |denial| Self::AccessDenied {
+            denial,
+            hint: Hint::default(),
+        };
+        match why {
+            Unfit::AudienceMissing => denied(Denial::AudienceNotGranted),
+            Unfit::Bound => denied(Denial::TokenBoundToDevice),
+            Unfit::MoreAudiences
+            | Unfit::OpenidScope
+            | Unfit::WiderScope
+            | Unfit::AnotherSubject
+            | Unfit::AnotherClient
+            | Unfit::NotAnAccessToken
+            | Unfit::ForeignRoles
+            | Unfit::UserData(_)
+            | Unfit::LivesTooLong => Self::UntrustedResponse(Untrusted::AccessToken(why)),
         }
     }
 }
