@@ -1,7 +1,8 @@
-//! What the provider itself does with a code that comes twice, asked directly over HTTP: the adapter never sends one
-//! twice, so only here it is seen why it must not.
+//! What the provider itself does, asked directly over HTTP: without this, the tests of the adapter would prove less
+//! than they seem to.
 
-use reqwest::header::{CONTENT_TYPE, LOCATION};
+use reqwest::Response;
+use reqwest::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use serde_json::Value;
 use url::{Url, form_urlencoded};
 use vestibule_tests::servers::{Form, OidcProvider};
@@ -36,6 +37,39 @@ async fn a_code_that_comes_twice_is_refused_and_takes_its_grant_with_it() {
     assert_eq!((status, text(&after, "error")), (400, "invalid_grant"));
 }
 
+#[tokio::test]
+async fn hops_lead_nowhere_without_their_cookies() {
+    let server = OidcProvider::start(Form::Hops).unwrap();
+    let endpoint = Endpoint::new(&server);
+
+    let first = endpoint.authorize().await;
+    let location = first.headers()[LOCATION].to_str().unwrap();
+    assert!(location.starts_with("/interaction/"), "{location}");
+    let page = format!("{}{location}", endpoint.issuer);
+
+    let answer = endpoint.http.get(&page).send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), answer.headers().get(LOCATION)), (400, None));
+
+    let cookies: Vec<_> = first
+        .headers()
+        .get_all(SET_COOKIE)
+        .iter()
+        .filter_map(|set| set.to_str().ok()?.split(';').next())
+        .collect();
+    let answer = endpoint
+        .http
+        .get(&page)
+        .header(COOKIE, cookies.join("; "))
+        .send()
+        .await
+        .unwrap();
+    let back = answer.headers()[LOCATION].to_str().unwrap();
+    assert!(back.starts_with(&endpoint.issuer), "{back}");
+    let answer = endpoint.http.get(back).send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), answer.headers().get(LOCATION)), (400, None));
+}
+
+/// The provider as a device sees it, without a proof.
 struct Endpoint {
     issuer: String,
     http: reqwest::Client,
@@ -54,7 +88,7 @@ impl Endpoint {
         }
     }
 
-    async fn code(&self) -> String {
+    async fn authorize(&self) -> Response {
         let parameters = [
             ("client_id", OidcProvider::DEVICE_CLIENT),
             ("response_type", "code"),
@@ -66,7 +100,11 @@ impl Endpoint {
             ("prompt", "none"),
         ];
         let url = Url::parse_with_params(&format!("{}/auth", self.issuer), parameters).unwrap();
-        let answer = self.http.get(url).send().await.unwrap();
+        self.http.get(url).send().await.unwrap()
+    }
+
+    async fn code(&self) -> String {
+        let answer = self.authorize().await;
         let location = Url::parse(answer.headers()[LOCATION].to_str().unwrap()).unwrap();
         let code = location.query_pairs().find(|(name, _)| name == "code");
         code.unwrap_or_else(|| panic!("no code in {location}")).1.into_owned()
