@@ -9,7 +9,7 @@ use vestibule_domain::claims::Claims;
 use vestibule_domain::enrolment::Effect;
 use vestibule_domain::identifiers::{Audience, ClientId, InvalidParameter, RealmId, TenantId, UserId};
 use vestibule_domain::instant::WallTime;
-use vestibule_domain::rotation::Answer;
+use vestibule_domain::rotation::{Answer, Reenrolled};
 use vestibule_domain::secret::{AccessToken, EnrolmentKey, Grant};
 use vestibule_domain::status::{Cause, Certainty, Denial, Hint, Untrusted};
 
@@ -512,6 +512,29 @@ impl IdpError {
                 Effect::RefusedAfterCode
             }
             Self::AnswerLost(_) | Self::UntrustedResponse(_) | Self::Interrupted { begun: true } => Effect::Unclear,
+        }
+    }
+
+    /// The answer to an enrolment with the key of a user that stands. A matter of key or clock is no refusal of the user.
+    #[must_use]
+    pub const fn reenrolled(&self) -> Reenrolled {
+        match self {
+            Self::ClockSkewed { .. }
+            | Self::ProofRefused(_)
+            | Self::InvalidRequest(_)
+            | Self::AudienceRefused(_)
+            | Self::Unreachable(_)
+            | Self::RateLimited { .. }
+            | Self::Interrupted { .. }
+            | Self::UntrustedServer(_)
+            | Self::Misconfigured(_)
+            | Self::AnswerLost(_)
+            | Self::UntrustedResponse(_) => Reenrolled::NotSentOrUnclear,
+            Self::Denied { .. }
+            | Self::AuthorizationRefused(_)
+            | Self::CodeRefused(_)
+            | Self::GrantRefused(_)
+            | Self::RefreshRefused(_) => Reenrolled::Refused,
         }
     }
 

@@ -13,6 +13,8 @@ mod flow_presence;
 mod identity_provider;
 mod password_source;
 mod secure_storage;
+#[cfg(feature = "mocks")]
+pub mod testing;
 
 pub use biometric_gate::{BiometricGate, GateAvailability, GateBlob, GateError, GateProperties, MAX_GATE_BLOB_BYTES};
 pub use byte_store::{ByteStore, ByteStoreError, Loaded, NamesPage, Replaced, StoreName};
