@@ -287,13 +287,26 @@ pub struct RecordsPage {
     pub records: Vec<ListedRecord>,
     /// Where the next page begins; `None` at the end.
     pub next: Option<RecordHandle>,
+    /// How many entries were met that are no records and have no handle: something is there, but nobody knows what.
+    pub foreign: usize,
 }
 
 impl RecordsPage {
     /// A page; `next` is the last handle of it where more follow.
     #[must_use]
     pub const fn new(records: Vec<ListedRecord>, next: Option<RecordHandle>) -> Self {
-        Self { records, next }
+        Self {
+            records,
+            next,
+            foreign: 0,
+        }
+    }
+
+    /// The same page, with entries that are no records.
+    #[must_use]
+    pub const fn with_foreign(mut self, foreign: usize) -> Self {
+        self.foreign = foreign;
+        self
     }
 }
 

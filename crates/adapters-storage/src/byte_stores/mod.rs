@@ -1,0 +1,5 @@
+//! Places for sealed bytes.
+
+mod memory;
+
+pub use memory::MemoryByteStore;

@@ -1,0 +1,97 @@
+//! A secure storage of any place for bytes.
+
+mod aside;
+mod device_secret;
+mod listing;
+mod opening;
+mod reading;
+mod record_names;
+mod removing;
+mod sealing;
+mod seen_generations;
+mod settled_write;
+mod writing;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use vestibule_domain::identifiers::RecordHandle;
+use vestibule_domain::record::{Lookup, Place, Revision};
+use vestibule_ports::{
+    ByteStore, Described, DeviceKey, Entropy, Key, Opened, RecordsPage, SecureStorage, StorageError, WriteRequest,
+    Written,
+};
+
+use device_secret::DeviceSecret;
+pub use listing::MAX_RECORDS_PER_PAGE;
+pub use seen_generations::MAX_REMEMBERED_RECORDS;
+use seen_generations::SeenGenerations;
+pub use settled_write::MAX_SENDS_OF_ONE_WRITE;
+
+/// A [`SecureStorage`] over a [`ByteStore`]: seals each record under its mode and the device key, and proves what lies
+/// there before anybody believes it.
+///
+/// - Of an entry that cannot be proven it says why ([`Unreadable`](vestibule_domain::record::Unreadable)); it is never
+///   taken for absent.
+/// - The device key is made at the first sealing, and only after the byte store has proven that no record exists.
+/// - Within one vault an older state of a record than one already seen is refused as corrupted.
+/// - A record in stage `Revoking` lies at the handle that is made of its record id, and so does a copy kept aside; every
+///   other record lies at the handle of its slot.
+///
+/// This version seals mode `no`; the first write of any other mode is refused before anything is touched.
+pub struct Vault {
+    store: Arc<dyn ByteStore>,
+    device: DeviceSecret,
+    entropy: Arc<dyn Entropy>,
+    seen: SeenGenerations,
+}
+
+impl Vault {
+    /// A vault in a place for bytes. Nothing is read or made yet.
+    #[must_use]
+    pub fn new(store: Arc<dyn ByteStore>, device_key: Arc<dyn DeviceKey>, entropy: Arc<dyn Entropy>) -> Self {
+        Self {
+            store,
+            device: DeviceSecret::new(device_key),
+            entropy,
+            seen: SeenGenerations::default(),
+        }
+    }
+}
+
+impl core::fmt::Debug for Vault {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Vault(..)")
+    }
+}
+
+#[async_trait]
+impl SecureStorage for Vault {
+    async fn list(&self, after: Option<RecordHandle>, limit: usize) -> Result<RecordsPage, StorageError> {
+        self.list_records(after, limit).await
+    }
+
+    async fn describe(&self, place: Place) -> Result<Lookup<Described>, StorageError> {
+        self.describe_record(&place).await
+    }
+
+    async fn open(&self, place: Place, key: Key) -> Result<Opened, StorageError> {
+        self.open_record(&place, key).await
+    }
+
+    async fn write(&self, request: WriteRequest) -> Result<Written, StorageError> {
+        self.write_record(request).await
+    }
+
+    async fn keep_aside(&self, handle: RecordHandle, revision: Revision) -> Result<RecordHandle, StorageError> {
+        self.keep_copy_aside(handle, revision).await
+    }
+
+    async fn put_back(&self, aside: RecordHandle, expected: Option<Revision>) -> Result<Revision, StorageError> {
+        self.put_copy_back(aside, expected).await
+    }
+
+    async fn remove(&self, handle: RecordHandle, revision: Revision) -> Result<(), StorageError> {
+        self.remove_record(handle, revision).await
+    }
+}

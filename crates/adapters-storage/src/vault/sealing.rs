@@ -1,0 +1,142 @@
+//! Makes the bytes of a record, under a new protection or under the one that it has.
+
+use vestibule_domain::identifiers::InvalidParameter;
+use vestibule_domain::record::{Header, Lookup, Unreadable};
+use vestibule_domain::secret::{Payload, RecordKey};
+use vestibule_ports::{Content, Credential, DeviceKeyId, StorageError};
+
+use super::opening::mode_secret;
+use super::record_names::{self, EntryKind};
+use super::{Vault, reading};
+use crate::envelope::aead::{DataKey, make_nonce};
+use crate::envelope::header::SealedHeader;
+use crate::envelope::key_schedule::{ModeSecret, derive_key_encryption_key};
+use crate::envelope::protection::{Protection, Wrap};
+use crate::envelope::record_key::OpenedKey;
+use crate::envelope::sealed_record::{self, ProvenRecord};
+use crate::envelope::without_randomness;
+
+/// So many names are asked for at once when it is to be proven that no record exists.
+const PROOF_PAGE: usize = 64;
+
+/// The bytes of a record, and the key of its epoch.
+pub(super) struct Sealed {
+    pub bytes: Vec<u8>,
+    pub key: RecordKey,
+}
+
+impl Vault {
+    /// Seals what a write puts in.
+    pub(super) async fn seal(&self, header: &Header, content: &Content) -> Result<Sealed, StorageError> {
+        match content {
+            Content::Seal { payload, credential } => self.seal_anew(header, payload, credential).await,
+            Content::Reseal { payload, key } => self.seal_again(header, payload, key).await,
+        }
+    }
+
+    /// A new data key; and the proof that it re-opens, from the very bytes and by the way that a later process takes.
+    async fn seal_anew(
+        &self,
+        header: &Header,
+        payload: &Payload,
+        credential: &Credential,
+    ) -> Result<Sealed, StorageError> {
+        let secret = mode_secret(header.mode, credential)?;
+        let device_key = self.device_key_for_sealing().await?;
+        let (protection, data_key) = self.protect(header, device_key, &secret).await?;
+        let bytes = self.seal_body(header, protection, &data_key, payload).await?;
+        let index = self.device.index_key(device_key).await?;
+        let proven = ProvenRecord::prove(bytes.clone(), ProvenRecord::peek(&bytes)?, &index)?;
+        let (reopened, key) = self.open_with_credential(&proven, credential).await?;
+        if reopened.expose() != payload.expose() || proven.header != *header {
+            return Err(StorageError::Unavailable(
+                "what was sealed does not re-open; nothing was replaced",
+            ));
+        }
+        Ok(Sealed { bytes, key })
+    }
+
+    /// The same data key, epoch and credential; only the body and what is bound to it are new.
+    async fn seal_again(&self, header: &Header, payload: &Payload, key: &RecordKey) -> Result<Sealed, StorageError> {
+        let opened = OpenedKey::take(key).ok_or(NOT_ITS_KEY)?;
+        let protection = opened.protection.clone();
+        let same_epoch = protection.record_id == *header.record_id.as_bytes() && protection.epoch == header.epoch;
+        if !same_epoch || protection.checked_mode() != Ok(header.mode) {
+            return Err(NOT_ITS_KEY);
+        }
+        let bytes = self.seal_body(header, protection, &opened.data_key(), payload).await?;
+        Ok(Sealed {
+            bytes,
+            key: key.clone(),
+        })
+    }
+
+    /// The device's key. Where there is none, one is made only after it was proven that no record exists.
+    async fn device_key_for_sealing(&self) -> Result<DeviceKeyId, StorageError> {
+        if let Lookup::Present(id) = self.device.id().await? {
+            return Ok(id);
+        }
+        self.prove_no_record().await?;
+        self.device.make().await
+    }
+
+    async fn prove_no_record(&self) -> Result<(), StorageError> {
+        let mut after = None;
+        loop {
+            let page = self.store.names(after, PROOF_PAGE).await.map_err(reading::not_read)?;
+            for name in &page.names {
+                match record_names::kind_of(name) {
+                    EntryKind::Record(_) => return Err(StorageError::Unreadable(Unreadable::RestoredWithoutKey)),
+                    EntryKind::Foreign => return Err(StorageError::Unreadable(Unreadable::Corrupted)),
+                    EntryKind::Attempts => {}
+                }
+            }
+            if page.foreign > 0 {
+                return Err(StorageError::Unreadable(Unreadable::Corrupted));
+            }
+            if !page.more || page.names.is_empty() {
+                return Ok(());
+            }
+            after = page.names.last().cloned();
+        }
+    }
+
+    async fn protect(
+        &self,
+        header: &Header,
+        device_key: DeviceKeyId,
+        secret: &ModeSecret,
+    ) -> Result<(Protection, DataKey), StorageError> {
+        let mut protection = Protection::of_mode_no(header.record_id, header.epoch, device_key);
+        let context = protection.context()?;
+        let share = self.device.share(&context).await?;
+        let (key, commitment) = derive_key_encryption_key(&context, &share, secret)?;
+        let data_key = DataKey::make(&*self.entropy).map_err(without_randomness)?;
+        let nonce = make_nonce(&*self.entropy).map_err(without_randomness)?;
+        protection.wraps.push(Wrap {
+            commitment: commitment.0,
+            nonce,
+            sealed_key: data_key.wrap(&key, &nonce, &context)?,
+        });
+        Ok((protection, data_key))
+    }
+
+    async fn seal_body(
+        &self,
+        header: &Header,
+        protection: Protection,
+        data_key: &DataKey,
+        payload: &Payload,
+    ) -> Result<Vec<u8>, StorageError> {
+        let index = self.device.index_key(DeviceKeyId(protection.device_key_id)).await?;
+        let machine = self.device.machine().await?;
+        let nonce = make_nonce(&*self.entropy).map_err(without_randomness)?;
+        let sealed = SealedHeader::new(protection, nonce, header, machine)?;
+        Ok(sealed_record::seal(&sealed, data_key, payload, &index)?)
+    }
+}
+
+const NOT_ITS_KEY: StorageError = StorageError::Unsupported(InvalidParameter {
+    field: "record_key",
+    why: "belongs to another record, epoch or mode",
+});

@@ -1,0 +1,44 @@
+//! Writes a record where the state is the expected one.
+
+use vestibule_domain::secret::RecordKey;
+use vestibule_ports::{Content, DeviceKeyId, StorageError, WriteRequest, Written};
+
+use super::sealing::Sealed;
+use super::settled_write::WriteMark;
+use super::{Vault, record_names};
+use crate::envelope::sealed_record::ProvenRecord;
+
+impl Vault {
+    pub(super) async fn write_record(&self, request: WriteRequest) -> Result<Written, StorageError> {
+        let header = &request.header;
+        let handle = record_names::handle_for_write(&request.place, header)?;
+        let Sealed { bytes, key } = self.seal(header, &request.content).await?;
+        let mark = WriteMark::of(header);
+        let settled = self.settle(handle, request.expected, bytes.clone(), mark).await?;
+        self.seen.wrote(header);
+        let key = if settled.bytes == bytes {
+            key
+        } else {
+            self.key_of_earlier_try(settled.bytes, &request.content, key).await?
+        };
+        Ok(Written::new(settled.revision, key).with_room(settled.room))
+    }
+
+    /// An earlier try of the same write stands, sealed anew with a data key of its own.
+    async fn key_of_earlier_try(
+        &self,
+        bytes: Vec<u8>,
+        content: &Content,
+        key: RecordKey,
+    ) -> Result<RecordKey, StorageError> {
+        let credential = match content {
+            Content::Reseal { .. } => return Ok(key),
+            Content::Seal { credential, .. } => credential,
+        };
+        let sealed = ProvenRecord::peek(&bytes)?;
+        let device_key = DeviceKeyId(sealed.protection.device_key_id);
+        let proven = ProvenRecord::prove(bytes, sealed, &self.device.index_key(device_key).await?)?;
+        let (_, key) = self.open_with_credential(&proven, credential).await?;
+        Ok(key)
+    }
+}

@@ -1,0 +1,172 @@
+//! What the tests of the vault share.
+
+use std::sync::{Arc, Mutex};
+
+use sha2::{Digest, Sha256};
+use vestibule_adapters_storage::{MemoryByteStore, MemoryDeviceKey, Vault};
+use vestibule_domain::authentication_mode::AuthenticationMode;
+use vestibule_domain::identifiers::{ClientId, OwnerId, RealmId, RecordHandle, RecordId, TenantId, UserId, WriteId};
+use vestibule_domain::instant::BootTime;
+use vestibule_domain::record::{Header, Lease, Place, Revision, Slot, Stage};
+use vestibule_domain::secret::{Payload, RecordKey};
+use vestibule_ports::{
+    ByteStore, Content, Credential, Entropy, EntropyError, Key, Opened, SecureStorage, StorageError, WriteRequest,
+    Written,
+};
+
+/// Bytes that repeat themselves from run to run: SHA-256 of a seed and a counter.
+pub(crate) struct HashedEntropy(Mutex<(u64, u64)>);
+
+impl HashedEntropy {
+    pub(crate) fn new(seed: u64) -> Arc<Self> {
+        Arc::new(Self(Mutex::new((seed, 0))))
+    }
+}
+
+impl Entropy for HashedEntropy {
+    fn fill(&self, buffer: &mut [u8]) -> Result<(), EntropyError> {
+        let mut state = self.0.lock().unwrap();
+        for chunk in buffer.chunks_mut(32) {
+            state.1 += 1;
+            let block = Sha256::new()
+                .chain_update(state.0.to_be_bytes())
+                .chain_update(state.1.to_be_bytes())
+                .finalize();
+            chunk.copy_from_slice(&block[..chunk.len()]);
+        }
+        Ok(())
+    }
+}
+
+pub(crate) const DEVICE_SECRET: [u8; 32] = [0xd0; 32];
+pub(crate) const MACHINE: [u8; 32] = [0x3a; 32];
+
+/// A device with a key and a machine's name.
+pub(crate) fn device() -> MemoryDeviceKey {
+    MemoryDeviceKey::absent(HashedEntropy::new(7))
+        .with_secret(DEVICE_SECRET)
+        .on_machine(MACHINE)
+}
+
+/// A vault in memory, and its store.
+pub(crate) fn vault() -> (Vault, Arc<MemoryByteStore>) {
+    let store = Arc::new(MemoryByteStore::default());
+    (vault_on(store.clone(), device()), store)
+}
+
+pub(crate) fn vault_on(store: Arc<dyn ByteStore>, device: MemoryDeviceKey) -> Vault {
+    Vault::new(store, Arc::new(device), HashedEntropy::new(1))
+}
+
+pub(crate) fn slot(client: &str) -> Slot {
+    Slot {
+        realm: RealmId::new("https://idp.example/realms/acme").unwrap(),
+        client_id: ClientId::parse(client).unwrap(),
+    }
+}
+
+pub(crate) fn active() -> Stage {
+    Stage::Active {
+        user: UserId::parse("user-1").unwrap(),
+    }
+}
+
+pub(crate) fn enrolling() -> Stage {
+    Stage::Enrolling {
+        lease: Lease {
+            owner: Some(OwnerId::from_bytes([9; 16])),
+            written: BootTime::from_ms(1234),
+        },
+    }
+}
+
+pub(crate) fn revoking() -> Stage {
+    Stage::Revoking { until: None }
+}
+
+/// The first header of the record with this number.
+pub(crate) fn header(record: u8, client: &str, stage: Stage) -> Header {
+    Header::first(
+        RecordId::from_bytes([record; 16]),
+        WriteId::from_bytes([record ^ 0x80; 16]),
+        stage,
+        AuthenticationMode::No,
+        TenantId::parse("acme").unwrap(),
+        slot(client),
+    )
+}
+
+/// The header of the next write.
+pub(crate) fn next(header: &Header) -> Header {
+    let mut id = *header.write_id.as_bytes();
+    id[0] = id[0].wrapping_add(1);
+    header.next(WriteId::from_bytes(id), header.stage.clone())
+}
+
+/// The header of the next epoch.
+pub(crate) fn reprotected(header: &Header) -> Header {
+    let mut id = *header.write_id.as_bytes();
+    id[1] = id[1].wrapping_add(1);
+    header.reprotected(WriteId::from_bytes(id), header.stage.clone(), AuthenticationMode::No)
+}
+
+pub(crate) fn payload(text: &str) -> Payload {
+    Payload::new(text.as_bytes().to_vec())
+}
+
+pub(crate) fn sealed(text: &str) -> Content {
+    Content::Seal {
+        payload: payload(text),
+        credential: Credential::None,
+    }
+}
+
+pub(crate) fn resealed(text: &str, key: &RecordKey) -> Content {
+    Content::Reseal {
+        payload: payload(text),
+        key: key.clone(),
+    }
+}
+
+pub(crate) fn place(header: &Header) -> Place {
+    if matches!(header.stage, Stage::Revoking { .. }) {
+        Place::Handle(own(header))
+    } else {
+        Place::Slot(header.slot.clone())
+    }
+}
+
+/// The handle made of a record's id.
+pub(crate) fn own(header: &Header) -> RecordHandle {
+    RecordHandle::from_bytes(*header.record_id.as_bytes())
+}
+
+pub(crate) async fn write(
+    vault: &Vault,
+    expected: Option<&Revision>,
+    header: &Header,
+    content: Content,
+) -> Result<Written, StorageError> {
+    vault
+        .write(WriteRequest::new(
+            place(header),
+            expected.cloned(),
+            header.clone(),
+            content,
+        ))
+        .await
+}
+
+/// Writes a first record and gives what was written.
+pub(crate) async fn begin(vault: &Vault, header: &Header, text: &str) -> Written {
+    write(vault, None, header, sealed(text)).await.unwrap()
+}
+
+pub(crate) async fn open(vault: &Vault, header: &Header) -> Result<Opened, StorageError> {
+    vault.open(place(header), Key::Credential(Credential::None)).await
+}
+
+/// The text that a place holds now.
+pub(crate) async fn text(vault: &Vault, header: &Header) -> String {
+    String::from_utf8(open(vault, header).await.unwrap().payload.expose().to_vec()).unwrap()
+}
