@@ -1,0 +1,285 @@
+//! How events are served: one at a time from a bounded queue, control events past it, token requests beside it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc, oneshot};
+use vestibule_domain::event::EventKind;
+use vestibule_domain::identifiers::InvalidParameter;
+use vestibule_domain::sdk_state::SdkState;
+use vestibule_domain::status::Cause;
+use vestibule_ports::{Interrupt, InterruptSwitch};
+
+use crate::core::{Core, FlowContext};
+use crate::flows::not_on_disk_yet;
+
+/// So many events wait; one more is answered `Busy`.
+pub(crate) const QUEUE_LENGTH: usize = 32;
+/// A running event that cannot be interrupted is waited for this long before a control event goes on without it.
+pub(crate) const GRACE: Duration = Duration::from_secs(10);
+
+/// An event that an SDK serves. Sealed: the implementors are the list of events.
+pub trait SdkEvent: sealed::Sealed + Sized + Send + 'static {
+    /// What it answers.
+    type Outcome: Send + 'static;
+    /// The event with its values parsed.
+    #[doc(hidden)]
+    type Parsed: Send + 'static;
+    /// Its kind.
+    const KIND: EventKind;
+    #[doc(hidden)]
+    const LANE: Lane;
+
+    /// The answer, where memory has it: without a hop.
+    #[doc(hidden)]
+    fn recall(&self, _core: &Arc<Core>) -> Option<Self::Outcome> {
+        None
+    }
+
+    #[doc(hidden)]
+    fn parse(self) -> Result<Self::Parsed, InvalidParameter>;
+
+    #[doc(hidden)]
+    fn run(parsed: Self::Parsed, cx: FlowContext) -> impl Future<Output = Result<Self::Outcome, Cause>> + Send;
+}
+
+pub(crate) mod sealed {
+    pub trait Sealed {}
+}
+
+/// In which order an event is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// One at a time, in order of arrival.
+    Queue,
+    /// Before everything that waits; what runs is interrupted where it can be.
+    Control,
+    /// At once.
+    Beside,
+}
+
+/// A served event, and the state after it.
+pub(crate) type Served<T> = (Result<T, Cause>, SdkState);
+
+/// Where events go in.
+pub(crate) struct Lanes {
+    queue: mpsc::Sender<Box<dyn Job>>,
+    control: mpsc::Sender<Box<dyn Job>>,
+    gate: Arc<Gate>,
+}
+
+/// Whether events are let in.
+#[derive(Default)]
+struct Gate(AtomicU8);
+
+const OPEN: u8 = 0;
+const CONTROLLED: u8 = 1;
+const SHUT_DOWN: u8 = 2;
+
+impl Gate {
+    fn refusal(&self) -> Option<Cause> {
+        match self.0.load(Ordering::Acquire) {
+            OPEN => None,
+            CONTROLLED => Some(Cause::QueueFull),
+            _ => Some(Cause::ShutDown),
+        }
+    }
+
+    /// Closes the gate for a control event; a shut-down is never undone.
+    fn set(&self, state: u8) {
+        let keep_shut = |now| if now == SHUT_DOWN { None } else { Some(state) };
+        let _shut_already = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, keep_shut);
+    }
+}
+
+impl Lanes {
+    /// Lanes and the worker that serves them. The worker owns no port: jobs bring what they need.
+    pub(crate) fn start() -> Self {
+        let (queue, waiting) = mpsc::channel(QUEUE_LENGTH);
+        let (control, orders) = mpsc::channel(QUEUE_LENGTH);
+        let gate = Arc::new(Gate::default());
+        tokio::spawn(work(waiting, orders, Arc::clone(&gate)));
+        Self { queue, control, gate }
+    }
+
+    /// Serves an event.
+    pub(crate) async fn serve<E: SdkEvent>(&self, core: Arc<Core>, parsed: E::Parsed) -> Served<E::Outcome> {
+        let refuse = |cause| (Err(cause), core.ledger.state());
+        if let Some(refusal) = self.gate.refusal() {
+            return refuse(refusal);
+        }
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(EventJob::<E> {
+            core: Arc::clone(&core),
+            parsed,
+            reply,
+        });
+        let accepted = match E::LANE {
+            Lane::Beside => {
+                tokio::spawn(job.run(Interrupt::never()));
+                Ok(())
+            }
+            Lane::Queue => self.queue.try_send(job).map_err(|error| full_or_gone(&error)),
+            Lane::Control => self.control.try_send(job).map_err(|error| full_or_gone(&error)),
+        };
+        match accepted {
+            Ok(()) => answer.await.unwrap_or_else(|_| refuse(Cause::AdapterPanicked)),
+            Err(cause) => refuse(cause),
+        }
+    }
+
+    /// Refuses everything from now on, and returns when what runs has ended or its grace is over.
+    pub(crate) async fn shut_down(&self, core: Arc<Core>) {
+        self.gate.set(SHUT_DOWN);
+        let (done, ended) = oneshot::channel();
+        if self.control.send(Box::new(ShutDown { core, done })).await.is_ok() {
+            drop(ended.await);
+        }
+    }
+}
+
+fn full_or_gone<T>(error: &mpsc::error::TrySendError<T>) -> Cause {
+    match error {
+        mpsc::error::TrySendError::Full(_) => Cause::QueueFull,
+        mpsc::error::TrySendError::Closed(_) => Cause::ShutDown,
+    }
+}
+
+type BoxFuture = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Something to serve, with all that it needs.
+trait Job: Send {
+    fn run(self: Box<Self>, interrupt: Interrupt) -> BoxFuture;
+    fn refuse(self: Box<Self>, cause: Cause);
+    /// Ends when a running event has had time enough.
+    fn grace(&self) -> BoxFuture;
+    /// Why events that wait are refused when this is served as a control event.
+    fn refusal(&self) -> Cause;
+}
+
+struct EventJob<E: SdkEvent> {
+    core: Arc<Core>,
+    parsed: E::Parsed,
+    reply: oneshot::Sender<Served<E::Outcome>>,
+}
+
+impl<E: SdkEvent> Job for EventJob<E> {
+    fn run(self: Box<Self>, interrupt: Interrupt) -> BoxFuture {
+        Box::pin(async move {
+            let Self { core, parsed, reply } = *self;
+            let result = serve_one::<E>(&core, parsed, interrupt).await;
+            drop(reply.send((result, core.ledger.state())));
+        })
+    }
+
+    fn refuse(self: Box<Self>, cause: Cause) {
+        let state = self.core.ledger.state();
+        drop(self.reply.send((Err(cause), state)));
+    }
+
+    fn grace(&self) -> BoxFuture {
+        grace(Arc::clone(&self.core))
+    }
+
+    fn refusal(&self) -> Cause {
+        Cause::QueueFull
+    }
+}
+
+/// Serves one event in a task of its own: a panic of an adapter fails the event alone, and a write that must not be
+/// given up goes on after its caller was answered.
+async fn serve_one<E: SdkEvent>(
+    core: &Arc<Core>,
+    parsed: E::Parsed,
+    interrupt: Interrupt,
+) -> Result<E::Outcome, Cause> {
+    let (state, era) = core.ledger.state_and_era();
+    if !state.accepts().contains(&E::KIND) {
+        return Err(Cause::InvalidState { event: E::KIND, state });
+    }
+    let overdue = Arc::new(Notify::new());
+    let cx = FlowContext {
+        core: Arc::clone(core),
+        interrupt,
+        overdue: Arc::clone(&overdue),
+        era,
+    };
+    let flow = tokio::spawn(E::run(parsed, cx));
+    tokio::select! {
+        biased;
+        result = flow => result.unwrap_or(Err(Cause::AdapterPanicked)),
+        () = overdue.notified() => Err(not_on_disk_yet()),
+    }
+}
+
+struct ShutDown {
+    core: Arc<Core>,
+    done: oneshot::Sender<()>,
+}
+
+impl Job for ShutDown {
+    fn run(self: Box<Self>, _: Interrupt) -> BoxFuture {
+        Box::pin(async move {
+            self.core.ledger.end_era();
+            let _nobody_waits = self.done.send(());
+        })
+    }
+
+    fn refuse(self: Box<Self>, _: Cause) {}
+
+    fn grace(&self) -> BoxFuture {
+        grace(Arc::clone(&self.core))
+    }
+
+    fn refusal(&self) -> Cause {
+        Cause::ShutDown
+    }
+}
+
+fn grace(core: Arc<Core>) -> BoxFuture {
+    Box::pin(async move { core.ports.clock.sleep(GRACE).await })
+}
+
+/// Serves jobs until the SDK is gone.
+async fn work(mut queue: mpsc::Receiver<Box<dyn Job>>, mut control: mpsc::Receiver<Box<dyn Job>>, gate: Arc<Gate>) {
+    loop {
+        tokio::select! {
+            biased;
+            Some(order) = control.recv() => serve_order(order, None, &mut queue, &gate).await,
+            Some(job) = queue.recv() => {
+                let (switch, interrupt) = Interrupt::new();
+                let mut running = tokio::spawn(job.run(interrupt));
+                tokio::select! {
+                    biased;
+                    _ = &mut running => {}
+                    Some(order) = control.recv() => serve_order(order, Some((running, switch)), &mut queue, &gate).await,
+                }
+            }
+            else => return,
+        }
+    }
+}
+
+/// Serves a control event: what waits is refused, what runs is interrupted and waited for, within its grace.
+async fn serve_order(
+    order: Box<dyn Job>,
+    running: Option<(tokio::task::JoinHandle<()>, InterruptSwitch)>,
+    queue: &mut mpsc::Receiver<Box<dyn Job>>,
+    gate: &Gate,
+) {
+    gate.set(CONTROLLED);
+    while let Ok(waiting) = queue.try_recv() {
+        waiting.refuse(order.refusal());
+    }
+    if let Some((running, switch)) = running {
+        switch.raise();
+        tokio::select! {
+            biased;
+            _ = running => {}
+            () = order.grace() => {}
+        }
+    }
+    drop(tokio::spawn(order.run(Interrupt::never())).await);
+    gate.set(OPEN);
+}

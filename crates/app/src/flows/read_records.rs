@@ -1,0 +1,152 @@
+//! What lies on this device: read at every start, and again when memory was wiped.
+
+use std::sync::Arc;
+
+use vestibule_domain::identifiers::{RecordHandle, UserIdentifier};
+use vestibule_domain::record::{Header, Lookup, Place, Slot, Stage};
+use vestibule_domain::sdk_state::Holdings;
+use vestibule_domain::status::Cause;
+use vestibule_ports::{Described, ListedRecord};
+
+use super::finish_deletion::finish_deletion;
+use crate::core::{Core, FlowContext};
+use crate::outcome::{KnownRecord, user_of};
+use crate::revocation_queue;
+
+/// So many records are read at a time.
+const PAGE: usize = 256;
+
+/// Everything that lies on this device.
+pub(super) struct Records {
+    pub known: Vec<KnownRecord>,
+    pub holdings: Holdings,
+    pub unfinished: Unfinished,
+}
+
+/// What a start finishes in the background.
+#[derive(Default)]
+pub(super) struct Unfinished {
+    deletions: Vec<Slot>,
+    revocations: Vec<RecordHandle>,
+    asides: Vec<(ListedRecord, Header)>,
+}
+
+/// Reads every record. Only what was proven counts as absent.
+pub(super) async fn read_records(core: &Core) -> Result<Records, Cause> {
+    let mut records = Records {
+        known: Vec::new(),
+        holdings: Holdings::NoUser,
+        unfinished: Unfinished::default(),
+    };
+    let mut after = None;
+    loop {
+        let page = core.ports.storage.list(after, PAGE).await?;
+        for listed in page.records {
+            records.sort_in(listed);
+        }
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(records),
+        }
+    }
+}
+
+impl Records {
+    fn sort_in(&mut self, listed: ListedRecord) {
+        match &listed.header {
+            Err(_) => self.holdings = Holdings::PerhapsUsers,
+            Ok(header) if listed.aside => {
+                let header = header.clone();
+                self.unfinished.asides.push((listed, header));
+                return;
+            }
+            Ok(header) => match &header.stage {
+                Stage::Enrolling { .. } => {}
+                Stage::Active { .. } | Stage::Rotating { .. } | Stage::Outdated { .. } => {
+                    self.holdings = Holdings::PerhapsUsers;
+                }
+                Stage::Deleting { .. } => return self.unfinished.deletions.push(header.slot.clone()),
+                Stage::Revoking { .. } => return self.unfinished.revocations.push(listed.handle),
+            },
+        }
+        self.known.push(KnownRecord::from_listed(&listed));
+    }
+}
+
+/// Finishes what an earlier process began: deletions, copies that are of no use any more, revocations.
+pub(super) fn finish_in_background(cx: FlowContext, unfinished: Unfinished) {
+    tokio::spawn(async move {
+        for slot in unfinished.deletions {
+            if let Err(cause) = finish_deletion(&cx.core, &slot).await {
+                tracing::info!(%cause, "a deletion is left for later");
+            }
+        }
+        for (aside, header) in unfinished.asides {
+            remove_superseded(&cx.core, &aside, &header).await;
+        }
+        revocation_queue::work_off(Arc::clone(&cx.core), unfinished.revocations).await;
+    });
+}
+
+/// A copy kept aside is of no use once a user stands in its slot, and harmless while its own record does.
+async fn remove_superseded(core: &Core, aside: &ListedRecord, header: &Header) {
+    let storage = &core.ports.storage;
+    let Ok(Lookup::Present(standing)) = storage.describe(Place::Slot(header.slot.clone())).await else {
+        return;
+    };
+    let superseded = standing.header.record_id != header.record_id && standing.header.stage.user().is_some();
+    if superseded && let Err(error) = storage.remove(aside.handle, aside.revision.clone()).await {
+        tracing::info!(%error, "a copy kept aside is left for later");
+    }
+}
+
+/// The copy that was kept aside while a slot is being replaced, if there is one.
+pub(super) async fn find_aside(core: &Core, slot: &Slot) -> Result<Option<RecordHandle>, Cause> {
+    let mut after = None;
+    loop {
+        let page = core.ports.storage.list(after, PAGE).await?;
+        let found = page
+            .records
+            .iter()
+            .find(|listed| listed.aside && listed.header.as_ref().is_ok_and(|header| header.slot == *slot));
+        match (found, page.next) {
+            (Some(listed), _) => return Ok(Some(listed.handle)),
+            (None, Some(next)) => after = Some(next),
+            (None, None) => return Ok(None),
+        }
+    }
+}
+
+/// The slot of a user's record.
+pub(super) async fn find_user(core: &Core, user: &UserIdentifier) -> Result<Slot, Cause> {
+    let mut after = None;
+    loop {
+        let page = core.ports.storage.list(after, PAGE).await?;
+        let found = page.records.iter().filter(|listed| !listed.aside).find_map(|listed| {
+            let header = listed.header.as_ref().ok()?;
+            (user_of(header).as_ref() == Some(user)).then(|| header.slot.clone())
+        });
+        match (found, page.next) {
+            (Some(slot), _) => return Ok(slot),
+            (None, Some(next)) => after = Some(next),
+            (None, None) => return Err(Cause::NoSuchRecord),
+        }
+    }
+}
+
+/// Remembers what now stands in a slot among the known records.
+pub(super) async fn remember(core: &Core, slot: &Slot) {
+    if let Ok(Lookup::Present(Described {
+        handle,
+        revision,
+        header,
+        ..
+    })) = core.ports.storage.describe(Place::Slot(slot.clone())).await
+    {
+        core.ledger.remember_one(KnownRecord::from_listed(&ListedRecord::new(
+            handle,
+            revision,
+            Ok(header),
+        )));
+    }
+}

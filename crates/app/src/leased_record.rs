@@ -1,0 +1,321 @@
+//! A record under my lease: the durable intent to ask the IdP, and what may be written while it stands.
+
+use std::time::Duration;
+
+use vestibule_domain::backoff;
+use vestibule_domain::identifiers::UserId;
+use vestibule_domain::instant::BootTime;
+use vestibule_domain::notification::SessionEnd;
+use vestibule_domain::record::{Lease, Lookup, SinceThen, Stage, Unreadable};
+use vestibule_domain::record_lease::Presence;
+use vestibule_domain::status::Cause;
+use vestibule_ports::{Entered, Key, StorageError};
+
+use crate::core::{Core, FlowContext};
+use crate::ledger::{Held, WriteFault};
+use crate::record_body::RecordBody;
+use crate::record_turn::wait_for_turn;
+
+/// A write that must not be given up keeps its caller waiting this long; then the event answers, and the write goes on.
+pub(crate) const CALLER_WAITS: Duration = Duration::from_secs(10);
+/// So often a lease is tried for against writers that are always faster.
+const LEASE_TRIES: u32 = 16;
+
+/// What is being done under the lease.
+#[derive(Clone, Debug)]
+pub(crate) enum Work {
+    Enrolling,
+    Rotating(UserId),
+}
+
+impl Work {
+    pub(crate) fn stage(&self, lease: Lease) -> Stage {
+        match self {
+            Self::Enrolling => Stage::Enrolling { lease },
+            Self::Rotating(user) => Stage::Rotating {
+                user: user.clone(),
+                lease,
+            },
+        }
+    }
+}
+
+/// A record under my lease. Dropping it leaves: the lease is then owned by somebody gone.
+pub(crate) struct LeasedRecord {
+    pub cx: FlowContext,
+    pub held: Held,
+    pub work: Work,
+    /// Whether a request of this flow, or a lease that it took over, was unclear.
+    pub unclear: bool,
+    /// What stood there before, to be given back.
+    found: Stage,
+    entered: Entered,
+}
+
+/// What became of a write that is repeated until it is definite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// It stands.
+    Stands,
+    /// Something else stands; `unclear` is whether any try of mine may have stood in between.
+    Conflict { unclear: bool },
+}
+
+/// Why a record could not be leased.
+#[derive(Debug)]
+pub(crate) enum NoLease {
+    /// It is not what the session holds any more.
+    Ended(SessionEnd),
+    /// Another reason; the session stays.
+    Failed(Cause),
+}
+
+impl From<Cause> for NoLease {
+    fn from(cause: Cause) -> Self {
+        Self::Failed(cause)
+    }
+}
+
+impl LeasedRecord {
+    /// A lease that was just written by hand.
+    pub(crate) const fn written(
+        cx: FlowContext,
+        held: Held,
+        work: Work,
+        entered: Entered,
+        found: Stage,
+        unclear: bool,
+    ) -> Self {
+        Self {
+            cx,
+            held,
+            work,
+            unclear,
+            found,
+            entered,
+        }
+    }
+
+    /// Takes the lease of a user's record: re-reads it, waits for its turn, and writes the intent with the grant.
+    pub(crate) async fn take(cx: &FlowContext, mut held: Held) -> Result<Self, NoLease> {
+        let core = &cx.core;
+        let entered = core.ports.presence.enter().await.map_err(Cause::from)?;
+        for _ in 0..LEASE_TRIES {
+            let unclear;
+            (held, unclear) = reread(core, held).await?;
+            let found = held.header.stage.clone();
+            let user = found
+                .user()
+                .or(held.body.subject.as_ref())
+                .cloned()
+                .ok_or(Cause::NoToken)?;
+            let work = Work::Rotating(user);
+            let lease = Lease {
+                owner: Some(entered.owner()),
+                written: core.now(),
+            };
+            let header = held.header.next(core.make_write_id()?, work.stage(lease));
+            let body = held.body.clone();
+            match core.ledger.reseal(&mut held, header, body).await {
+                Ok(room) => {
+                    let leased = Self::written(cx.clone(), held, work, entered, found, unclear);
+                    return if room {
+                        Ok(leased)
+                    } else {
+                        Err(leased.without_room().await.into())
+                    };
+                }
+                Err(WriteFault {
+                    error: StorageError::Conflict,
+                    ..
+                }) => {}
+                Err(fault) => return Err(Cause::from(fault).into()),
+            }
+        }
+        Err(Cause::RecordInUse.into())
+    }
+
+    pub(crate) fn core(&self) -> &Core {
+        &self.cx.core
+    }
+
+    /// Writes the lease again, as every further request wants it. When that fails, nothing more is sent.
+    pub(crate) async fn renew(&mut self) -> Result<(), Cause> {
+        let written = self.core().now();
+        let stage = self.work.stage(Lease {
+            owner: Some(self.entered.owner()),
+            written,
+        });
+        self.write_stage(stage).await
+    }
+
+    /// Where nobody can see whether I live, the lease ends by age: it is written again before every further call.
+    pub(crate) async fn renew_where_presence_is_unknown(&mut self) -> Result<(), Cause> {
+        match self
+            .core()
+            .ports
+            .presence
+            .of(self.entered.owner())
+            .await
+            .unwrap_or(Presence::Unknown)
+        {
+            Presence::Unknown => self.renew().await,
+            Presence::Alive | Presence::Gone => Ok(()),
+        }
+    }
+
+    /// Ends the flow where its request may still be under way: the lease is owned by nobody, so that a living idle
+    /// process blocks no one.
+    pub(crate) async fn leave_to_nobody(mut self) -> Held {
+        let stage = self.work.stage(self.core().lease_of_nobody());
+        self.write_stage_if_possible(stage).await;
+        self.held
+    }
+
+    /// Ends the flow where nothing was sent: what was found stands again, unless a request or a lease taken over was
+    /// unclear.
+    pub(crate) async fn give_back(mut self) -> Held {
+        if self.unclear {
+            return self.leave_to_nobody().await;
+        }
+        let stage = self.found.clone();
+        self.write_stage_if_possible(stage).await;
+        self.held
+    }
+
+    /// Writes what must not be lost, again and again until it is definite. After [`CALLER_WAITS`] the event is answered
+    /// and the write goes on.
+    pub(crate) async fn keep(&mut self, stage: Stage, body: RecordBody) -> Kept {
+        let mut patience = Patience::new(&self.cx);
+        let mut unclear = false;
+        let header = loop {
+            match self.core().make_write_id() {
+                Ok(write_id) => break self.held.header.next(write_id, stage),
+                Err(_) => patience.wait(&self.cx).await,
+            }
+        };
+        loop {
+            let FlowContext { core, .. } = &self.cx;
+            match core.ledger.reseal(&mut self.held, header.clone(), body.clone()).await {
+                Ok(_) => return Kept::Stands,
+                Err(fault) => {
+                    unclear |= fault.unclear;
+                    if fault.error == StorageError::Conflict {
+                        return Kept::Conflict { unclear };
+                    }
+                    tracing::warn!(error = %fault.error, "what the IdP answered is not on disk yet: trying again");
+                }
+            }
+            patience.wait(&self.cx).await;
+        }
+    }
+
+    /// The lease that this flow would write now.
+    pub(crate) fn my_lease(&self) -> Lease {
+        Lease {
+            owner: Some(self.entered.owner()),
+            written: self.core().now(),
+        }
+    }
+
+    /// Ends the flow after a write that ended the lease, too.
+    pub(crate) fn into_held(self) -> Held {
+        self.held
+    }
+
+    async fn without_room(self) -> Cause {
+        self.give_back().await;
+        Cause::StorageUnavailable("there is no room for the answer of the IdP")
+    }
+
+    async fn write_stage(&mut self, stage: Stage) -> Result<(), Cause> {
+        let FlowContext { core, .. } = &self.cx;
+        let header = self.held.header.next(core.make_write_id()?, stage);
+        let body = self.held.body.clone();
+        core.ledger.reseal(&mut self.held, header, body).await?;
+        Ok(())
+    }
+
+    async fn write_stage_if_possible(&mut self, stage: Stage) {
+        if let Err(cause) = self.write_stage(stage).await {
+            tracing::warn!(%cause, "a lease could not be given back: it ends because its owner is gone");
+        }
+    }
+}
+
+/// How long the caller of a repeated write has waited, and how long the next try waits.
+pub(crate) struct Patience {
+    begun: BootTime,
+    attempt: u32,
+}
+
+impl Patience {
+    pub(crate) fn new(cx: &FlowContext) -> Self {
+        Self {
+            begun: cx.core.now(),
+            attempt: 0,
+        }
+    }
+
+    /// Waits before the next try, and lets the caller go when it has waited long enough.
+    pub(crate) async fn wait(&mut self, cx: &FlowContext) {
+        let waited = cx.core.now().checked_since(self.begun).unwrap_or(CALLER_WAITS);
+        let delay = backoff::delay(self.attempt, None, random(&cx.core));
+        self.attempt = self.attempt.saturating_add(1);
+        if waited >= CALLER_WAITS {
+            cx.overdue.notify_one();
+            cx.core.ports.clock.sleep(delay).await;
+        } else {
+            cx.core
+                .ports
+                .clock
+                .sleep(delay.min(CALLER_WAITS.saturating_sub(waited)))
+                .await;
+        }
+    }
+}
+
+fn random(core: &Core) -> u64 {
+    let mut bytes = [0xff; 8];
+    match core.ports.entropy.fill(&mut bytes) {
+        Ok(()) => u64::from_le_bytes(bytes),
+        Err(_) => u64::MAX / 3,
+    }
+}
+
+/// Reads a record that is held anew, once it is this flow's turn.
+async fn reread(core: &Core, held: Held) -> Result<(Held, bool), NoLease> {
+    for _ in 0..LEASE_TRIES {
+        let standing = wait_for_turn(core, &held.place).await.map_err(Cause::from)?;
+        let Lookup::Present(described) = standing.found else {
+            return Err(NoLease::Ended(SessionEnd::Removed));
+        };
+        match held.header.compared_with(&described.header) {
+            SinceThen::Unchanged => {
+                return Ok((
+                    Held {
+                        revision: described.revision,
+                        ..held
+                    },
+                    standing.unclear,
+                ));
+            }
+            SinceThen::NewerGeneration => {
+                let key = Key::RecordKey(held.key.clone());
+                let opened = core
+                    .ports
+                    .storage
+                    .open(held.place.clone(), key)
+                    .await
+                    .map_err(Cause::from)?;
+                if opened.revision == described.revision {
+                    return Ok((Held::from_opened(held.place, opened)?, standing.unclear));
+                }
+            }
+            SinceThen::OlderGeneration => return Err(Cause::Unreadable(Unreadable::Corrupted).into()),
+            SinceThen::Reprotected => return Err(NoLease::Ended(SessionEnd::Reprotected)),
+            SinceThen::BeingDeleted | SinceThen::AnotherIdentity => return Err(NoLease::Ended(SessionEnd::Removed)),
+        }
+    }
+    Err(Cause::RecordInUse.into())
+}

@@ -1,0 +1,242 @@
+//! The one door to storage, `write`, and the one door to the state, `conclude`.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use vestibule_domain::identifiers::UserIdentifier;
+use vestibule_domain::instant::{BootTime, WallTime};
+use vestibule_domain::notification::Notification;
+use vestibule_domain::record::{Header, Place, Revision};
+use vestibule_domain::sdk_state::{Fact, SdkState};
+use vestibule_domain::secret::RecordKey;
+use vestibule_domain::status::Cause;
+use vestibule_ports::{Content, Opened, SecureStorage, StorageError, WriteRequest, Written};
+
+use crate::notifications::{Notifications, Notifier};
+use crate::outcome::{Counters, IamToken, Information, KnownRecord, user_of};
+use crate::record_body::RecordBody;
+use crate::token_cache::{CachedToken, TokenCache};
+
+/// A write whose outcome stays unclear is repeated so often, as the very same write.
+const TRIES_OF_ONE_WRITE: u32 = 3;
+
+/// A record that is open in memory.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    pub place: Place,
+    pub header: Header,
+    pub revision: Revision,
+    pub body: RecordBody,
+    pub key: RecordKey,
+}
+
+impl Held {
+    pub(crate) fn from_opened(place: Place, opened: Opened) -> Result<Self, Cause> {
+        let body = RecordBody::decode(&opened.payload)?;
+        Ok(Self {
+            place,
+            header: opened.header,
+            revision: opened.revision,
+            body,
+            key: opened.key,
+        })
+    }
+}
+
+/// What the SDK remembers and what it has told.
+pub(crate) struct Ledger {
+    storage: Arc<dyn SecureStorage>,
+    memory: Mutex<Memory>,
+    notifier: Notifier,
+    tokens: TokenCache,
+}
+
+struct Memory {
+    /// Changes with every conclusion: what a flow concludes counts only in the era that it began in.
+    era: u64,
+    state: SdkState,
+    known: Vec<KnownRecord>,
+    session: Option<Held>,
+    counters: Counters,
+}
+
+impl Ledger {
+    pub(crate) fn new(storage: Arc<dyn SecureStorage>) -> Self {
+        let memory = Memory {
+            era: 0,
+            state: SdkState::NotStarted,
+            known: Vec::new(),
+            session: None,
+            counters: Counters::default(),
+        };
+        Self {
+            storage,
+            memory: Mutex::new(memory),
+            notifier: Notifier::default(),
+            tokens: TokenCache::default(),
+        }
+    }
+
+    /// Writes. An unclear outcome is asked again as the very same write; what stays unclear is an error.
+    pub(crate) async fn write(
+        &self,
+        place: &Place,
+        expected: Option<&Revision>,
+        header: &Header,
+        content: &Content,
+    ) -> Result<Written, WriteFault> {
+        let mut unclear = false;
+        for _ in 0..TRIES_OF_ONE_WRITE {
+            let request = WriteRequest::new(place.clone(), expected.cloned(), header.clone(), content.clone());
+            match self.storage.write(request).await {
+                Ok(written) => return Ok(written),
+                Err(StorageError::Unclear) => unclear = true,
+                Err(error) => return Err(WriteFault { error, unclear }),
+            }
+        }
+        Err(WriteFault {
+            error: StorageError::Unclear,
+            unclear,
+        })
+    }
+
+    /// Writes a record that is open, under the protection that it has, and holds what stands then.
+    pub(crate) async fn reseal(&self, held: &mut Held, header: Header, body: RecordBody) -> Result<bool, WriteFault> {
+        let content = match body.encode() {
+            Ok(payload) => Content::Reseal {
+                payload,
+                key: held.key.clone(),
+            },
+            Err(_) => {
+                return Err(WriteFault {
+                    error: StorageError::Unavailable("the body does not encode"),
+                    unclear: false,
+                });
+            }
+        };
+        let written = self.write(&held.place, Some(&held.revision), &header, &content).await?;
+        held.revision = written.revision;
+        held.key = written.key;
+        held.header = header;
+        held.body = body;
+        Ok(written.room)
+    }
+
+    /// Concludes a fact: the state follows from it. `session` is what is open from now on; everything else that memory
+    /// held is wiped. A flow that began in an era which has passed concludes nothing, and is told so.
+    pub(crate) fn conclude(&self, era: u64, fact: Fact, session: Option<Held>) -> bool {
+        let mut memory = self.memory();
+        if memory.era != era {
+            return false;
+        }
+        let from = memory.state;
+        memory.era += 1;
+        memory.state = fact.leads_to();
+        memory.session = session;
+        self.tokens.clear();
+        let to = memory.state;
+        if from != to {
+            self.notifier.tell(&Notification::StateChanged { from, to });
+        }
+        true
+    }
+
+    /// Ends the era without a fact, so that flows which still run conclude nothing more.
+    pub(crate) fn end_era(&self) -> u64 {
+        let mut memory = self.memory();
+        memory.era += 1;
+        memory.session = None;
+        self.tokens.clear();
+        memory.era
+    }
+
+    /// Holds what now stands of the session's record.
+    pub(crate) fn update_session(&self, era: u64, held: Held) {
+        let mut memory = self.memory();
+        if memory.era == era && memory.session.is_some() {
+            memory.session = Some(held);
+        }
+    }
+
+    /// What is open, in which era.
+    pub(crate) fn session(&self) -> Option<(u64, Held)> {
+        let memory = self.memory();
+        memory.session.as_ref().map(|held| (memory.era, held.clone()))
+    }
+
+    pub(crate) fn state_and_era(&self) -> (SdkState, u64) {
+        let memory = self.memory();
+        (memory.state, memory.era)
+    }
+
+    pub(crate) fn state(&self) -> SdkState {
+        self.memory().state
+    }
+
+    pub(crate) fn remember(&self, known: Vec<KnownRecord>) {
+        self.memory().known = known;
+    }
+
+    /// Remembers one record in the place of what was known under its handle.
+    pub(crate) fn remember_one(&self, record: KnownRecord) {
+        let mut memory = self.memory();
+        memory.known.retain(|known| known.handle != record.handle);
+        memory.known.push(record);
+    }
+
+    pub(crate) fn count(&self, change: impl FnOnce(&mut Counters)) {
+        change(&mut self.memory().counters);
+    }
+
+    pub(crate) fn tell(&self, notification: &Notification) {
+        self.notifier.tell(notification);
+    }
+
+    pub(crate) fn notifications(&self) -> Notifications {
+        self.notifier.subscribe()
+    }
+
+    /// A fresh token from memory. Tokens are dropped with the session, so that one found belongs to who is logged in.
+    pub(crate) fn recall_token(&self, audience: &str, forced: bool, now: BootTime) -> Option<Arc<IamToken>> {
+        self.tokens.fresh(audience, forced, now)
+    }
+
+    pub(crate) fn remember_token(&self, era: u64, cached: &CachedToken) {
+        let memory = self.memory();
+        if memory.era == era {
+            self.tokens.put(cached);
+        }
+    }
+
+    pub(crate) fn information(&self) -> Information {
+        let memory = self.memory();
+        let logged_in = memory.session.as_ref().and_then(|held| user_of(&held.header));
+        let session_expires_at: Option<WallTime> = memory.session.as_ref().and_then(|held| held.body.session_ends);
+        let users: Vec<UserIdentifier> = memory.known.iter().filter_map(|known| known.user().cloned()).collect();
+        Information {
+            sdk_version: env!("CARGO_PKG_VERSION"),
+            sdk_state: memory.state,
+            users,
+            logged_in,
+            session_expires_at,
+            counters: memory.counters,
+        }
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A write that did not succeed.
+#[derive(Debug)]
+pub(crate) struct WriteFault {
+    pub error: StorageError,
+    /// Whether any try of it may stand.
+    pub unclear: bool,
+}
+
+impl From<WriteFault> for Cause {
+    fn from(fault: WriteFault) -> Self {
+        fault.error.into()
+    }
+}

@@ -1,0 +1,103 @@
+//! A successor that could not be written because something else stands there now.
+
+use vestibule_domain::record::{Lookup, SinceThen, Stage};
+use vestibule_domain::record_lease::Turn;
+use vestibule_domain::secret::Grant;
+use vestibule_ports::Key;
+
+use crate::core::FlowContext;
+use crate::leased_record::{LeasedRecord, Patience};
+use crate::ledger::Held;
+use crate::record_body::RecordBody;
+use crate::record_turn::turn_now;
+
+/// What became of the successor.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// It stands.
+    Stands,
+    /// The record went on without it: dropped.
+    Dropped,
+}
+
+/// Holds a successor while the disk still names the grant that was sent, and writes it once the lease that stands there
+/// has ended. In every other case it is dropped: it is never written under another epoch or over another grant.
+pub(crate) async fn settle(leased: &mut LeasedRecord, sent: &Grant, body: &RecordBody) -> Settled {
+    let mut patience = Patience::new(&leased.cx);
+    let mut seen_gone = None;
+    loop {
+        match look(leased, sent, body).await {
+            Ok(Look::Ends(settled)) => return settled,
+            Ok(Look::NamesSent(now)) => {
+                let FlowContext { core, .. } = &leased.cx;
+                match turn_now(core, &now.header.stage, &mut seen_gone).await {
+                    Turn::WaitForOwner | Turn::Settle(_) => {}
+                    free @ (Turn::Free | Turn::TakeOver) => {
+                        leased.held = *now;
+                        if write(leased, free, body).await {
+                            return Settled::Stands;
+                        }
+                    }
+                }
+            }
+            Err(NotSeen) => {}
+        }
+        patience.wait(&leased.cx).await;
+    }
+}
+
+/// What a look at the record showed.
+enum Look {
+    Ends(Settled),
+    /// The disk still names the grant that was sent.
+    NamesSent(Box<Held>),
+}
+
+/// The storage did not show the record now.
+struct NotSeen;
+
+async fn look(leased: &LeasedRecord, sent: &Grant, body: &RecordBody) -> Result<Look, NotSeen> {
+    let held = &leased.held;
+    let storage = &leased.core().ports.storage;
+    let Lookup::Present(described) = storage.describe(held.place.clone()).await.map_err(|_| NotSeen)? else {
+        return Ok(Look::Ends(Settled::Dropped));
+    };
+    match held.header.compared_with(&described.header) {
+        SinceThen::Reprotected | SinceThen::BeingDeleted | SinceThen::AnotherIdentity => {
+            return Ok(Look::Ends(Settled::Dropped));
+        }
+        SinceThen::Unchanged | SinceThen::NewerGeneration | SinceThen::OlderGeneration => {}
+    }
+    let opened = storage
+        .open(held.place.clone(), Key::RecordKey(held.key.clone()))
+        .await
+        .map_err(|_| NotSeen)?;
+    let now = Held::from_opened(held.place.clone(), opened).map_err(|_| NotSeen)?;
+    if body.grant.as_ref().is_some_and(|successor| now.body.holds(successor)) {
+        Ok(Look::Ends(Settled::Stands))
+    } else if now.body.holds(sent) {
+        Ok(Look::NamesSent(Box::new(now)))
+    } else {
+        Ok(Look::Ends(Settled::Dropped))
+    }
+}
+
+/// Writes the successor over what stands: Active where nobody is at work, else as an intent that nobody owns.
+async fn write(leased: &mut LeasedRecord, turn: Turn, body: &RecordBody) -> bool {
+    let FlowContext { core, .. } = &leased.cx;
+    let Some(user) = leased.held.header.stage.user().cloned() else {
+        return false;
+    };
+    let stage = match turn {
+        Turn::Free => Stage::Active { user },
+        Turn::TakeOver | Turn::WaitForOwner | Turn::Settle(_) => Stage::Rotating {
+            user,
+            lease: core.lease_of_nobody(),
+        },
+    };
+    let Ok(write_id) = core.make_write_id() else {
+        return false;
+    };
+    let header = leased.held.header.next(write_id, stage);
+    core.ledger.reseal(&mut leased.held, header, body.clone()).await.is_ok()
+}
