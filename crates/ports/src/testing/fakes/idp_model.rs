@@ -1,52 +1,15 @@
-//! The memory of an IdP: users, sessions, and what becomes of a grant that is used again.
+//! The memory of an IdP: users, their sessions and grants.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use vestibule_domain::identifiers::{Audience, ClientId, RealmId, UserId};
+use vestibule_domain::identifiers::{Audience, UserId};
 use vestibule_domain::instant::WallTime;
 use vestibule_domain::secret::{EnrolmentKey, Grant};
 
+use super::idp_kind::{IdpKind, Rotation};
+use super::idp_session::{Party, Refusal, Session};
 use super::seeded_entropy::SplitMix64;
 use crate::testing::journal::Fingerprint;
-
-/// What kind of server it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct IdpKind {
-    /// Whether the user is tied to the device key: the same key finds the same user.
-    pub recoverable: bool,
-    /// What a refresh does to the grant.
-    pub rotation: Rotation,
-}
-
-impl IdpKind {
-    /// Every kind that behaves differently.
-    pub const ALL: [Self; 8] = [
-        Self::of(true, Rotation::None),
-        Self::of(true, Rotation::Renewing),
-        Self::of(true, Rotation::Reuse(1)),
-        Self::of(true, Rotation::Reuse(0)),
-        Self::of(false, Rotation::None),
-        Self::of(false, Rotation::Renewing),
-        Self::of(false, Rotation::Reuse(1)),
-        Self::of(false, Rotation::Reuse(0)),
-    ];
-
-    const fn of(recoverable: bool, rotation: Rotation) -> Self {
-        Self { recoverable, rotation }
-    }
-}
-
-/// What a refresh does to the grant. The last is Keycloak's rule (`revokeRefreshToken`), as measured on 26.7.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Rotation {
-    /// No successor: one grant for the whole session.
-    None,
-    /// A successor each time, and the old ones work on (Keycloak's default).
-    Renewing,
-    /// A successor each time. A grant may be used once and this many times more, until a successor of it is used; one use
-    /// more, or an old grant behind its successor, ends the whole session.
-    Reuse(u32),
-}
 
 /// Users, sessions and grants of every realm.
 #[derive(Debug)]
@@ -71,41 +34,11 @@ struct User {
     disabled: bool,
 }
 
-#[derive(Debug)]
-struct Session {
-    user: UserId,
-    party: Party,
-    key: [u8; 32],
-    alive: bool,
-    ends: Option<WallTime>,
-    withheld: BTreeSet<Audience>,
-    current: Option<Vec<u8>>,
-    uses: u32,
-    refreshed: u64,
-}
-
+/// What a grant belongs to, and when it was given.
 #[derive(Clone, Debug)]
 struct Issued {
     session: usize,
     at: u64,
-}
-
-/// Who asks, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Party {
-    pub(super) realm: RealmId,
-    pub(super) client_id: ClientId,
-}
-
-/// Why a grant is not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
-    /// `invalid_grant` in Keycloak's words.
-    Grant(&'static str),
-    /// The proof is of another key.
-    Proof,
-    /// The grant is another server's or client's.
-    AnotherParty,
 }
 
 /// What a refresh gave.
@@ -163,17 +96,8 @@ impl IdpModel {
         if self.kind.recoverable {
             self.end_sessions(user);
         }
-        self.sessions.push(Session {
-            user: user.clone(),
-            party: party.clone(),
-            key: *key.expose(),
-            alive: true,
-            ends,
-            withheld: self.withheld.clone(),
-            current: None,
-            uses: 0,
-            refreshed: 0,
-        });
+        let withheld = self.withheld.clone();
+        self.sessions.push(Session::new(user, party, key, withheld, ends));
         self.issue(self.sessions.len() - 1)
     }
 
@@ -188,22 +112,12 @@ impl IdpModel {
         ends: Option<WallTime>,
     ) -> Result<Renewed, Refusal> {
         let issued = self.issued(grant)?.clone();
-        self.proven(&issued, party, key)?;
+        self.session(&issued)?.proven(party, key)?;
         self.usable(&issued, now)?;
-        let overuse = self.overuse(grant, &issued);
         self.moment += 1;
         let (moment, rotation) = (self.moment, self.kind.rotation);
-        let session = self.sessions.get_mut(issued.session).ok_or(NO_SESSION)?;
-        if let Some(why) = overuse {
-            session.alive = false;
-            return Err(Refusal::Grant(why));
-        }
-        if session.current.as_deref() != Some(grant.expose()) {
-            session.current = Some(grant.expose().to_vec());
-            session.uses = 0;
-        }
-        session.uses += 1;
-        session.refreshed = moment;
+        let session = self.sessions.get_mut(issued.session).ok_or(Refusal::NO_SESSION)?;
+        session.use_grant(grant, issued.at, moment, rotation)?;
         session.ends = ends.or(session.ends);
         let user = session.user.clone();
         let audience_granted = audience.is_none_or(|audience| !session.withheld.contains(audience));
@@ -220,7 +134,7 @@ impl IdpModel {
         let Ok(issued) = self.issued(grant).cloned() else {
             return Ok(());
         };
-        self.proven(&issued, party, key)?;
+        self.session(&issued)?.proven(party, key)?;
         if let Some(session) = self.sessions.get_mut(issued.session) {
             session.alive = false;
         }
@@ -228,8 +142,12 @@ impl IdpModel {
     }
 
     pub(super) fn would_accept(&self, grant: &Grant, now: WallTime) -> bool {
-        let Ok(issued) = self.issued(grant) else { return false };
-        self.usable(issued, now).is_ok() && self.overuse(grant, issued).is_none()
+        let accepted = || {
+            let issued = self.issued(grant)?;
+            self.usable(issued, now)?;
+            self.session(issued)?.accepts(grant, issued.at, self.kind.rotation)
+        };
+        accepted().is_ok()
     }
 
     pub(super) fn existing_users(&self) -> Vec<UserId> {
@@ -308,49 +226,21 @@ impl IdpModel {
             .ok_or(Refusal::Grant("Invalid refresh token"))
     }
 
-    fn proven(&self, issued: &Issued, party: &Party, key: &EnrolmentKey) -> Result<(), Refusal> {
-        let session = self.sessions.get(issued.session).ok_or(NO_SESSION)?;
-        if session.party != *party {
-            Err(Refusal::AnotherParty)
-        } else if session.key != *key.expose() {
-            Err(Refusal::Proof)
-        } else {
-            Ok(())
-        }
+    fn session(&self, issued: &Issued) -> Result<&Session, Refusal> {
+        self.sessions.get(issued.session).ok_or(Refusal::NO_SESSION)
     }
 
     fn usable(&self, issued: &Issued, now: WallTime) -> Result<(), Refusal> {
-        let session = self.sessions.get(issued.session).ok_or(NO_SESSION)?;
+        let session = self.session(issued)?;
         if !session.is_live(now) {
-            Err(NO_SESSION)
+            Err(Refusal::NO_SESSION)
         } else if self.users.get(&session.user).is_none_or(|user| user.disabled) {
             Err(Refusal::Grant("User disabled"))
         } else {
             Ok(())
         }
     }
-
-    /// Why the use of this grant would end its session. An unused grant that is older than the last refresh is stale.
-    fn overuse(&self, grant: &Grant, issued: &Issued) -> Option<&'static str> {
-        let Rotation::Reuse(most) = self.kind.rotation else {
-            return None;
-        };
-        let session = self.sessions.get(issued.session)?;
-        if session.current.as_deref() == Some(grant.expose()) {
-            (session.uses > most).then_some("Maximum allowed refresh token reuse exceeded")
-        } else {
-            (session.current.is_some() && issued.at < session.refreshed).then_some("Stale token")
-        }
-    }
 }
-
-impl Session {
-    fn is_live(&self, now: WallTime) -> bool {
-        self.alive && self.ends.is_none_or(|ends| now < ends)
-    }
-}
-
-const NO_SESSION: Refusal = Refusal::Grant("Session not active");
 
 /// A user id of hex digits, which every grammar takes.
 fn user_id(bytes: &[u8]) -> UserId {

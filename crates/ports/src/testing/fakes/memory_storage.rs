@@ -9,28 +9,20 @@ use vestibule_domain::record::{Header, Lookup, Place, Revision, Slot, Unreadable
 use vestibule_domain::secret::Payload;
 
 use super::lock;
-use super::sealed_entries::{Entries, Entry, Sealed, aside_handle, handle_of};
+use super::sealed_entries::{Entry, aside_handle, handle_of};
+use super::storage_operations::StorageState;
 use crate::secure_storage::{
     Described, Key, ListedRecord, Opened, RecordsPage, SecureStorage, StorageError, WriteRequest, Written,
 };
-use crate::testing::journal::{Journal, JournalEntry};
+use crate::testing::journal::Journal;
 
 /// A [`SecureStorage`] in memory. A clone is another handle on the same records: a second SDK, or a new process.
 ///
 /// It keeps the contract in all modes and lets a test look at what lies there. It seals nothing: it compares.
 #[derive(Clone, Debug)]
 pub struct MemoryStorage {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<StorageState>>,
     journal: Journal,
-}
-
-#[derive(Debug)]
-struct State {
-    entries: Entries,
-    unavailable: Option<&'static str>,
-    locked_out: Option<Duration>,
-    on_another_device: bool,
-    room: bool,
 }
 
 /// A record as it lies there, opened by nobody: for tests to look at.
@@ -59,15 +51,8 @@ impl MemoryStorage {
     /// An empty storage that writes into this log.
     #[must_use]
     pub fn with_journal(journal: &Journal) -> Self {
-        let state = State {
-            entries: Entries::new(),
-            unavailable: None,
-            locked_out: None,
-            on_another_device: false,
-            room: true,
-        };
         Self {
-            state: Arc::new(Mutex::new(state)),
+            state: Arc::new(Mutex::new(StorageState::new())),
             journal: journal.clone(),
         }
     }
@@ -128,7 +113,10 @@ impl MemoryStorage {
     }
 
     /// Runs one call on the state, unless it is unavailable.
-    fn call<T>(&self, act: impl FnOnce(&mut State, &Journal) -> Result<T, StorageError>) -> Result<T, StorageError> {
+    fn call<T>(
+        &self,
+        act: impl FnOnce(&mut StorageState, &Journal) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
         let mut state = lock(&self.state);
         match state.unavailable {
             Some(why) => Err(StorageError::Unavailable(why)),
@@ -205,103 +193,6 @@ impl SecureStorage for MemoryStorage {
             state.remove(handle, journal);
             Ok(())
         })
-    }
-}
-
-impl State {
-    fn open(&self, place: &Place, key: &Key) -> Result<Opened, StorageError> {
-        let entry = self.entries.at(handle_of(place)).ok_or(StorageError::NotThere)?;
-        let sealed = entry.readable()?;
-        if self.on_another_device {
-            return Err(StorageError::DeviceChanged);
-        }
-        if let (Some(wait), Key::Credential(crate::Credential::Password(_))) = (self.locked_out, key) {
-            return Err(StorageError::LockedOut(wait));
-        }
-        if !sealed.opens_with(key) {
-            return Err(StorageError::WrongCredential);
-        }
-        Ok(Opened::new(
-            sealed.header.clone(),
-            entry.revision.clone(),
-            sealed.payload.clone(),
-            sealed.key.clone(),
-        ))
-    }
-
-    fn write(&mut self, request: WriteRequest, journal: &Journal) -> Result<Written, StorageError> {
-        let handle = handle_of(&request.place);
-        let found = self.entries.at(handle).cloned();
-        if let Some(entry) = &found {
-            match entry.readable() {
-                Ok(sealed) if sealed.header == request.header => {
-                    return Ok(Written::new(entry.revision.clone(), sealed.key.clone()).with_room(self.room));
-                }
-                Ok(_) | Err(_) => {}
-            }
-        }
-        if found.as_ref().map(|entry| &entry.revision) != request.expected.as_ref() {
-            return Err(StorageError::Conflict);
-        }
-        let sealed = self.entries.seal(request.header, request.content, found.as_ref())?;
-        let key = sealed.key.clone();
-        let revision = self.put(handle, false, sealed, journal);
-        Ok(Written::new(revision, key).with_room(self.room))
-    }
-
-    fn put_back(
-        &mut self,
-        aside: RecordHandle,
-        expected: Option<&Revision>,
-        journal: &Journal,
-    ) -> Result<Revision, StorageError> {
-        let copy = match self.entries.at(aside).filter(|entry| entry.aside) {
-            Some(entry) => entry.readable()?.clone(),
-            None => return self.already_put_back(aside).ok_or(StorageError::NotThere),
-        };
-        let slot = handle_of(&Place::Slot(copy.header.slot.clone()));
-        let standing = self.entries.at(slot);
-        let stands_already = standing
-            .and_then(|entry| entry.readable().ok())
-            .is_some_and(|sealed| sealed.header == copy.header);
-        let standing = standing.map(|entry| entry.revision.clone());
-        let revision = match standing {
-            Some(revision) if stands_already => revision,
-            standing if standing.as_ref() == expected => self.put(slot, false, copy, journal),
-            Some(_) | None => return Err(StorageError::Conflict),
-        };
-        self.remove(aside, journal);
-        Ok(revision)
-    }
-
-    /// A copy that is gone because it was put back already: its record stands in its slot.
-    fn already_put_back(&self, aside: RecordHandle) -> Option<Revision> {
-        let is_it = |entry: &&Entry| {
-            !entry.aside
-                && entry
-                    .readable()
-                    .is_ok_and(|sealed| aside_handle(&sealed.header) == aside)
-        };
-        self.entries
-            .all()
-            .values()
-            .find(is_it)
-            .map(|entry| entry.revision.clone())
-    }
-
-    fn put(&mut self, handle: RecordHandle, aside: bool, sealed: Sealed, journal: &Journal) -> Revision {
-        journal.push(JournalEntry::Stored {
-            handle,
-            aside,
-            header: sealed.header.clone(),
-            payload: sealed.payload.clone(),
-        });
-        self.entries.put(handle, aside, Ok(sealed))
-    }
-
-    fn remove(&mut self, handle: RecordHandle, journal: &Journal) {
-        journal.push(JournalEntry::Removed { handle });
-        self.entries.remove(handle);
     }
 }
 

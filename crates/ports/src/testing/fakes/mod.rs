@@ -1,6 +1,10 @@
 //! Fakes: ports with real behaviour and no outside world.
 
+mod idp_answers;
+mod idp_kind;
 mod idp_model;
+mod idp_requests;
+mod idp_session;
 mod manual_clock;
 mod memory_storage;
 mod scripted_gate;
@@ -9,8 +13,9 @@ mod scripted_password_source;
 mod sealed_entries;
 mod seeded_entropy;
 mod shared_presence;
+mod storage_operations;
 
-pub use idp_model::{IdpKind, Rotation};
+pub use idp_kind::{IdpKind, Rotation};
 pub use manual_clock::ManualClock;
 pub use memory_storage::{MemoryStorage, StoredRecord};
 pub use scripted_gate::ScriptedGate;

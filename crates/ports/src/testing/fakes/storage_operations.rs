@@ -1,0 +1,127 @@
+//! What the calls of a memory storage do.
+
+use core::time::Duration;
+
+use vestibule_domain::identifiers::RecordHandle;
+use vestibule_domain::record::{Place, Revision};
+
+use super::sealed_entries::{Entries, Entry, Sealed, aside_handle, handle_of};
+use crate::secure_storage::{Credential, Key, Opened, StorageError, WriteRequest, Written};
+use crate::testing::journal::{Journal, JournalEntry};
+
+/// The records, and what the test did to the storage.
+#[derive(Debug)]
+pub(super) struct StorageState {
+    pub(super) entries: Entries,
+    pub(super) unavailable: Option<&'static str>,
+    pub(super) locked_out: Option<Duration>,
+    pub(super) on_another_device: bool,
+    pub(super) room: bool,
+}
+
+impl StorageState {
+    pub(super) const fn new() -> Self {
+        Self {
+            entries: Entries::new(),
+            unavailable: None,
+            locked_out: None,
+            on_another_device: false,
+            room: true,
+        }
+    }
+
+    pub(super) fn open(&self, place: &Place, key: &Key) -> Result<Opened, StorageError> {
+        let entry = self.entries.at(handle_of(place)).ok_or(StorageError::NotThere)?;
+        let sealed = entry.readable()?;
+        if self.on_another_device {
+            return Err(StorageError::DeviceChanged);
+        }
+        if let (Some(wait), Key::Credential(Credential::Password(_))) = (self.locked_out, key) {
+            return Err(StorageError::LockedOut(wait));
+        }
+        if !sealed.opens_with(key) {
+            return Err(StorageError::WrongCredential);
+        }
+        Ok(Opened::new(
+            sealed.header.clone(),
+            entry.revision.clone(),
+            sealed.payload.clone(),
+            sealed.key.clone(),
+        ))
+    }
+
+    pub(super) fn write(&mut self, request: WriteRequest, journal: &Journal) -> Result<Written, StorageError> {
+        let handle = handle_of(&request.place);
+        let found = self.entries.at(handle).cloned();
+        if let Some(entry) = &found {
+            match entry.readable() {
+                Ok(sealed) if sealed.header == request.header => {
+                    return Ok(Written::new(entry.revision.clone(), sealed.key.clone()).with_room(self.room));
+                }
+                Ok(_) | Err(_) => {}
+            }
+        }
+        if found.as_ref().map(|entry| &entry.revision) != request.expected.as_ref() {
+            return Err(StorageError::Conflict);
+        }
+        let sealed = self.entries.seal(request.header, request.content, found.as_ref())?;
+        let key = sealed.key.clone();
+        let revision = self.put(handle, false, sealed, journal);
+        Ok(Written::new(revision, key).with_room(self.room))
+    }
+
+    pub(super) fn put_back(
+        &mut self,
+        aside: RecordHandle,
+        expected: Option<&Revision>,
+        journal: &Journal,
+    ) -> Result<Revision, StorageError> {
+        let copy = match self.entries.at(aside).filter(|entry| entry.aside) {
+            Some(entry) => entry.readable()?.clone(),
+            None => return self.already_put_back(aside).ok_or(StorageError::NotThere),
+        };
+        let slot = handle_of(&Place::Slot(copy.header.slot.clone()));
+        let standing = self.entries.at(slot);
+        let stands_already = standing
+            .and_then(|entry| entry.readable().ok())
+            .is_some_and(|sealed| sealed.header == copy.header);
+        let standing = standing.map(|entry| entry.revision.clone());
+        let revision = match standing {
+            Some(revision) if stands_already => revision,
+            standing if standing.as_ref() == expected => self.put(slot, false, copy, journal),
+            Some(_) | None => return Err(StorageError::Conflict),
+        };
+        self.remove(aside, journal);
+        Ok(revision)
+    }
+
+    /// A copy that is gone because it was put back already: its record stands in its slot.
+    fn already_put_back(&self, aside: RecordHandle) -> Option<Revision> {
+        let is_it = |entry: &&Entry| {
+            !entry.aside
+                && entry
+                    .readable()
+                    .is_ok_and(|sealed| aside_handle(&sealed.header) == aside)
+        };
+        self.entries
+            .all()
+            .values()
+            .find(is_it)
+            .map(|entry| entry.revision.clone())
+    }
+
+    pub(super) fn put(&mut self, handle: RecordHandle, aside: bool, sealed: Sealed, journal: &Journal) -> Revision {
+        journal.push(JournalEntry::Stored {
+            handle,
+            aside,
+            header: sealed.header.clone(),
+            payload: sealed.payload.clone(),
+        });
+        self.entries.put(handle, aside, Ok(sealed))
+    }
+
+    pub(super) fn remove(&mut self, handle: RecordHandle, journal: &Journal) {
+        journal.push(JournalEntry::Removed { handle });
+        self.entries.remove(handle);
+    }
+}
