@@ -1,8 +1,6 @@
 //! The authorization request (RFC 6749, section 4.1.1; OpenID Connect Core 1.0, section 3.1.2.1): made by the engine,
 //! pushed (RFC 9126) where the server wants or offers it, and silent.
 
-use std::time::Duration;
-
 use huskarl::core::client_auth::NoAuth;
 use huskarl::grant::authorization_code::{AuthorizationCodeGrant, PendingState, Prompt, StartInput};
 use sha2::{Digest as _, Sha256};
@@ -10,7 +8,7 @@ use url::Url;
 
 use crate::conversation::Conversation;
 use crate::engine_wire::{EngineWire, endpoint};
-use crate::http::{HttpFault, REQUEST_TIMEOUT};
+use crate::http::HttpFault;
 
 /// The scope that asks for an ID token.
 pub(crate) const OPENID: &str = "openid";
@@ -116,9 +114,6 @@ pub(crate) async fn code_grant(
         .await
         .map_err(|_| HttpFault::NotSent("the request could not be made"))
 }
-
-/// How long a pushed request may take.
-pub(crate) const PUSH_TIMEOUT: Duration = REQUEST_TIMEOUT;
 
 #[cfg(test)]
 mod tests {

@@ -24,6 +24,8 @@ use crate::strict_json::parse_object;
 pub(crate) enum NoCode {
     /// With an error of the server.
     Refused(Refusal, Answer),
+    /// Before it began: the pushed request was refused.
+    NotPushed(Refusal, Answer),
     /// With a fault.
     Failed(IdpError),
 }

@@ -69,15 +69,10 @@ impl Conversation {
         }
     }
 
-    /// The engine's way to the network for one request.
-    pub(crate) fn wire(&self, timeout: Duration) -> EngineWire {
-        let limits = self.limits(timeout);
-        EngineWire::new(
-            Arc::clone(&self.http),
-            Arc::clone(&self.time),
-            self.issuer.as_str(),
-            limits,
-        )
+    /// The engine's way to the network for one request, with the engine's proofs or without.
+    pub(crate) fn wire(&self, timeout: Duration, proof: bool) -> EngineWire {
+        let (http, time) = (Arc::clone(&self.http), Arc::clone(&self.time));
+        EngineWire::new(http, time, self.issuer.clone(), self.limits(timeout), proof)
     }
 
     /// The engine's clock.
@@ -116,9 +111,7 @@ impl Conversation {
         }
         *request.method_mut() = method;
         let answer = self.http.send(request, self.limits(timeout)).await?;
-        if self.issuer.is_own(url) {
-            self.time.learn_from_answer(self.issuer.as_str(), &answer);
-        }
+        self.time.learn_from_answer(&self.issuer, url, &answer);
         Ok(answer)
     }
 

@@ -130,3 +130,81 @@ impl Document {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use vestibule_domain::identifiers::TenantId;
+
+    use super::*;
+    use crate::issuer_template::IssuerTemplate;
+
+    fn document() -> serde_json::Map<String, Value> {
+        let document = json!({
+            "issuer": "https://idp.example/realms/acme",
+            "authorization_endpoint": "https://idp.example/realms/acme/auth",
+            "token_endpoint": "https://idp.example/realms/acme/token",
+            "jwks_uri": "https://idp.example/realms/acme/certs",
+            "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+        });
+        document.as_object().cloned().unwrap()
+    }
+
+    fn parse(document: &serde_json::Map<String, Value>, needs_proof: bool) -> Result<Metadata, BadMetadata> {
+        let template = IssuerTemplate::parse("https://idp.example/realms/{tenant}", false).unwrap();
+        let issuer = template.expand(&TenantId::parse("acme").unwrap()).unwrap();
+        let extra = [Url::parse("https://tokens.example").unwrap().origin()];
+        Metadata::parse(&serde_json::to_vec(document).unwrap(), &issuer, &extra, needs_proof)
+    }
+
+    #[test]
+    fn metadata_are_believed_about_their_own_origin_only() {
+        let table = [
+            ("issuer", json!("https://idp.example/realms/other"), false),
+            ("issuer", json!("https://idp.example/realms/acme/"), false),
+            ("authorization_endpoint", json!("https://tokens.example/auth"), false),
+            ("authorization_endpoint", json!("http://idp.example/auth"), false),
+            ("authorization_endpoint", json!("/auth"), false),
+            ("token_endpoint", json!("https://tokens.example/token"), true),
+            ("token_endpoint", json!("https://evil.example/token"), false),
+            ("token_endpoint", json!("https://user@idp.example/token"), false),
+            ("token_endpoint", json!("https://idp.example/token#x"), false),
+            ("token_endpoint", json!(null), false),
+            ("jwks_uri", json!("https://evil.example/certs"), false),
+            ("revocation_endpoint", json!("https://evil.example/revoke"), false),
+            (
+                "pushed_authorization_request_endpoint",
+                json!("https://evil.example/par"),
+                false,
+            ),
+            ("require_pushed_authorization_requests", json!(true), false),
+            ("code_challenge_methods_supported", json!(["plain"]), false),
+            ("code_challenge_methods_supported", json!(["plain", "S256"]), true),
+            ("response_types_supported", json!(["id_token"]), false),
+            ("dpop_signing_alg_values_supported", json!(["RS256"]), false),
+            ("unknown_member", json!({"any": "thing"}), true),
+        ];
+        for (member, value, accepted) in table {
+            let mut changed = document();
+            changed.insert(member.into(), value.clone());
+            assert_eq!(parse(&changed, true).is_ok(), accepted, "{member}: {value}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_needed_unless_it_is() {
+        let metadata = parse(&document(), true).unwrap();
+        assert_eq!(
+            (metadata.pushed_request, metadata.revocation, metadata.scopes),
+            (None, None, None)
+        );
+        for member in ["issuer", "authorization_endpoint", "token_endpoint", "jwks_uri"] {
+            let mut without = document();
+            without.remove(member);
+            assert!(parse(&without, true).is_err(), "{member}");
+        }
+        let mut without_proof = document();
+        without_proof.insert("dpop_signing_alg_values_supported".into(), json!(["RS256"]));
+        assert!(parse(&without_proof, false).is_ok());
+    }
+}

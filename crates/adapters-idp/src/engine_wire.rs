@@ -14,8 +14,10 @@ use huskarl::core::platform::MaybeSendBoxFuture;
 use huskarl::core::{EndpointUrl, Error, RetryAdvice};
 use url::Url;
 
+use crate::conversation::PROOF_HEADER;
 use crate::dpop_key::DpopKey;
 use crate::http::{Answer, Http, HttpFault, Limits};
+use crate::issuer_template::Issuer;
 use crate::server_time::ServerTime;
 
 /// One flow's way to the network.
@@ -27,18 +29,21 @@ pub(crate) struct EngineWire {
 struct Inner {
     http: Arc<Http>,
     time: Arc<ServerTime>,
-    issuer: String,
+    issuer: Issuer,
     limits: Limits,
+    proof: bool,
     last: Mutex<Option<Result<Answer, HttpFault>>>,
 }
 
 impl EngineWire {
-    pub(crate) fn new(http: Arc<Http>, time: Arc<ServerTime>, issuer: &str, limits: Limits) -> Self {
+    /// A way that carries the engine's proofs, or takes them off.
+    pub(crate) fn new(http: Arc<Http>, time: Arc<ServerTime>, issuer: Issuer, limits: Limits, proof: bool) -> Self {
         let inner = Inner {
             http,
             time,
-            issuer: issuer.into(),
+            issuer,
             limits,
+            proof,
             last: Mutex::default(),
         };
         Self { inner: Arc::new(inner) }
@@ -54,9 +59,13 @@ impl EngineWire {
         request
             .headers_mut()
             .insert(ACCEPT, HeaderValue::from_static("application/json"));
+        if !self.inner.proof {
+            request.headers_mut().remove(PROOF_HEADER);
+        }
+        let url = Url::parse(&request.uri().to_string());
         let outcome = self.inner.http.send(request, self.inner.limits).await;
-        if let Ok(answer) = &outcome {
-            self.inner.time.learn_from_answer(&self.inner.issuer, answer);
+        if let (Ok(answer), Ok(url)) = (&outcome, url) {
+            self.inner.time.learn_from_answer(&self.inner.issuer, &url, answer);
         }
         *self.inner.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome.clone());
         match outcome {

@@ -1,22 +1,23 @@
 //! An enrolment from the first request to the token answer.
 
-use vestibule_domain::status::{Hint, Untrusted};
-use vestibule_ports::{Enrolled, IdpError, Interrupt};
+use std::time::Duration;
 
-use crate::authorization_request::{AuthorizationRequest, NotBegun, PUSH_TIMEOUT, scopes_to_ask};
+use vestibule_domain::status::{Hint, Untrusted};
+use vestibule_ports::{Enrolled, Identity, IdpError, Interrupt};
+
+use crate::authorization_request::{AuthorizationRequest, NotBegun, scopes_to_ask};
 use crate::authorization_walk::{NoCode, refused, walk};
 use crate::conversation::{Conversation, Repeats};
-use crate::engine_wire::EngineWire;
 use crate::grant_contents::GrantContents;
-use crate::http::{Answer, Flaw, HttpFault};
+use crate::http::{Answer, Flaw, REQUEST_TIMEOUT};
 use crate::id_token::{IdTokenChecks, Nonce};
 use crate::known_issuers::KnownIssuers;
-use crate::oauth_refusal::Refusal;
 use crate::oidc_settings::CheckedSettings;
+use crate::pushed_request::not_pushed;
 use crate::redirects::Code;
 use crate::token_answer::{Malformed, TokenAnswer, Tokens};
 use crate::token_request::redeem;
-use crate::verified_answer::{is_bound, prove_identity};
+use crate::verified_answer::{Doubt, is_bound, prove_identity};
 
 /// Makes a user for the key, or finds it again.
 pub(crate) async fn enroll(
@@ -45,16 +46,25 @@ async fn authorize(
     interrupt: &Interrupt,
 ) -> Result<(AuthorizationRequest, Code), IdpError> {
     let mut repeats = Repeats::default();
+    let mut push_with_proof = true;
     loop {
         let corrected_ms = talk.correction_ms();
-        let (refusal, answer) = match attempt(talk, settings, interrupt).await {
+        let (refusal, answer, pushed) = match attempt(talk, settings, interrupt, push_with_proof).await {
             Ok(done) => return Ok(done),
             Err(NoCode::Failed(error)) => return Err(error),
-            Err(NoCode::Refused(refusal, answer)) => (refusal, answer),
+            Err(NoCode::Refused(refusal, answer)) => (refusal, answer, false),
+            Err(NoCode::NotPushed(refusal, answer)) => (refusal, answer, true),
         };
-        if !talk.repeat_helps(&refusal, &answer, corrected_ms, &mut repeats) {
+        if talk.repeat_helps(&refusal, &answer, corrected_ms, &mut repeats) {
+            continue;
+        }
+        // The endpoint for pushed requests tells no time; the authorization endpoint, which does, gets its proof all the
+        // same, and `dpop_jkt` binds the code (RFC 9449, section 10.1).
+        let only_the_proof = pushed && push_with_proof && refusal.may_be_a_stale_proof();
+        if !only_the_proof {
             return Err(refused(talk, &refusal, &answer));
         }
+        push_with_proof = false;
     }
 }
 
@@ -62,10 +72,11 @@ async fn attempt(
     talk: &Conversation,
     settings: &CheckedSettings,
     interrupt: &Interrupt,
+    push_with_proof: bool,
 ) -> Result<(AuthorizationRequest, Code), NoCode> {
     let audiences = settings.audiences.iter().map(|audience| audience.scope.as_str());
     let scopes = scopes_to_ask(audiences, talk.facts.metadata.scopes.as_deref());
-    let wire = talk.wire(PUSH_TIMEOUT);
+    let wire = talk.wire(REQUEST_TIMEOUT, push_with_proof);
     let request = tokio::select! {
         biased;
         () = interrupt.raised() => return Err(NoCode::Failed(IdpError::Interrupted { begun: false })),
@@ -75,30 +86,6 @@ async fn attempt(
     };
     let code = walk(talk, &request, &settings.redirect_uri, interrupt).await?;
     Ok((request, code))
-}
-
-/// Why a pushed request was not taken. It makes no user, so whatever happened, nothing was done.
-fn not_pushed(wire: &EngineWire) -> NoCode {
-    let answer = match wire.take_last() {
-        Ok(answer) => answer,
-        Err(fault) => {
-            let hint = Hint::new(fault.why());
-            return NoCode::Failed(match fault {
-                HttpFault::NotSent(_) | HttpFault::Lost => IdpError::Unreachable(hint),
-                HttpFault::Untrusted | HttpFault::NoCertificateStore => IdpError::UntrustedServer(hint),
-            });
-        }
-    };
-    if let Some(refusal) = Refusal::parse(&answer.body).filter(|_| answer.status.is_client_error()) {
-        return NoCode::Refused(refusal, answer);
-    }
-    NoCode::Failed(match answer.status.as_u16() {
-        429 | 503 => IdpError::RateLimited {
-            retry_after: answer.retry_after(),
-        },
-        200..=299 => IdpError::Misconfigured(Untrusted::Metadata("the answer to a pushed request cannot be read")),
-        status => IdpError::Unreachable(Hint::new(&format!("status {status} to a pushed request"))),
-    })
 }
 
 async fn judge(
@@ -149,10 +136,10 @@ async fn identity(
     settings: &CheckedSettings,
     tokens: &Tokens,
     nonce: Nonce<'_>,
-) -> Result<vestibule_ports::Identity, crate::verified_answer::Doubt> {
+) -> Result<Identity, Doubt> {
     let Some(id_token) = &tokens.id_token else {
         let why = Untrusted::IdToken("there is none");
-        return Err(crate::verified_answer::Doubt {
+        return Err(Doubt {
             why,
             key_unknown: false,
         });
@@ -169,7 +156,7 @@ async fn identity(
 
 fn with_facts(talk: &Conversation, mut enrolled: Enrolled, tokens: &Tokens) -> Enrolled {
     if let Some(life) = tokens.refresh_expires_in_s {
-        let ends = talk.time.device().wall().after(std::time::Duration::from_secs(life));
+        let ends = talk.time.device().wall().after(Duration::from_secs(life));
         enrolled = enrolled.with_session_end(ends);
     }
     if is_bound(tokens) {

@@ -316,4 +316,56 @@ mod tests {
             );
         }
     }
+
+    #[tokio::test]
+    async fn every_algorithm_of_the_list_verifies_its_own_signature_and_no_other() {
+        use aws_lc_rs::rand::SystemRandom;
+        use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
+        use aws_lc_rs::signature::{
+            ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
+            KeyPair as _, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding,
+        };
+
+        let rng = SystemRandom::new();
+        let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        let ec = |crv: &str, point: &[u8]| {
+            let (x, y) = point[1..].split_at(point.len() / 2);
+            format!(r#"{{"kty":"EC","crv":"{crv}","x":"{}","y":"{}"}}"#, text(x), text(y))
+        };
+        let p256 = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+        let p384 = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).unwrap();
+        let ed25519 = Ed25519KeyPair::generate().unwrap();
+        let rsa = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+        let rsa_sign = |encoding: &'static dyn RsaEncoding| {
+            let mut signature = vec![0; rsa.public_modulus_len()];
+            rsa.sign(encoding, &rng, b"input", &mut signature).unwrap();
+            signature
+        };
+        let modulus = rsa.public_key().modulus().big_endian_without_leading_zero();
+        let keys = set(&[
+            ec("P-256", p256.public_key().as_ref()),
+            ec("P-384", p384.public_key().as_ref()),
+            format!(
+                r#"{{"kty":"OKP","crv":"Ed25519","x":"{}"}}"#,
+                text(ed25519.public_key().as_ref())
+            ),
+            format!(r#"{{"kty":"RSA","n":"{}","e":"AQAB"}}"#, text(modulus)),
+        ]
+        .join(","));
+        let signatures = [
+            ("ES256", p256.sign(&rng, b"input").unwrap().as_ref().to_vec()),
+            ("ES384", p384.sign(&rng, b"input").unwrap().as_ref().to_vec()),
+            ("PS256", rsa_sign(&RSA_PSS_SHA256)),
+            ("RS256", rsa_sign(&RSA_PKCS1_SHA256)),
+            ("EdDSA", ed25519.sign(b"input").as_ref().to_vec()),
+        ];
+        for alg in ALGORITHMS {
+            for (signed_by, signature) in &signatures {
+                let wanted = KeyMatch::builder().alg(alg).build();
+                let verified = keys.verify(b"input", signature, &wanted).await.is_ok();
+                assert_eq!(verified, alg == *signed_by, "{signed_by} as {alg}");
+                assert!(keys.verify(b"other", signature, &wanted).await.is_err());
+            }
+        }
+    }
 }

@@ -139,9 +139,7 @@ impl KnownIssuers {
             )
             .await;
         let answer = answer.map_err(NotKnown::Fault)?;
-        if issuer.is_own(url) {
-            self.time.learn_from_answer(issuer.as_str(), &answer);
-        }
+        self.time.learn_from_answer(issuer, url, &answer);
         whole(answer)
     }
 }

@@ -32,6 +32,7 @@ mod known_issuers;
 mod oauth_refusal;
 mod oidc_identity_provider;
 mod oidc_settings;
+mod pushed_request;
 mod redirects;
 mod renewal;
 mod revocation;

@@ -176,3 +176,161 @@ fn location(headers: &HeaderMap) -> Option<&str> {
 fn is_code(code: &str) -> bool {
     !code.is_empty() && code.len() <= MAX_CODE_BYTES && code.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
 }
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use vestibule_domain::identifiers::TenantId;
+
+    use super::*;
+    use crate::issuer_template::IssuerTemplate;
+
+    const REDIRECT_URI: &str = "dev.vestibule.app:/enrolled";
+    const ISSUER: &str = "iss=https%3A%2F%2Fidp.example%2Frealms%2Facme";
+
+    fn follow(status: u16, location: &str, iss_announced: bool) -> Option<Result<Hop, BadRedirect>> {
+        let template = IssuerTemplate::parse("https://idp.example/realms/{tenant}", false).unwrap();
+        let issuer = template.expand(&TenantId::parse("acme").unwrap()).unwrap();
+        let walk = Walk {
+            issuer: &issuer,
+            redirect_uri: REDIRECT_URI,
+            state: "s1",
+            iss_announced,
+        };
+        let mut headers = HeaderMap::new();
+        headers.insert(LOCATION, HeaderValue::from_bytes(location.as_bytes()).unwrap());
+        let at = Url::parse("https://idp.example/realms/acme/auth?state=s1").unwrap();
+        walk.follow(&at, StatusCode::from_u16(status).unwrap(), &headers)
+    }
+
+    fn outcome(status: u16, location: &str, iss_announced: bool) -> Result<String, BadRedirect> {
+        follow(status, location, iss_announced).unwrap().map(|hop| match hop {
+            Hop::Next(url) => url.to_string(),
+            Hop::Code(code) => format!("code {}", code.as_str()),
+            Hop::Refused(refusal) => format!("error {}", refusal.code),
+        })
+    }
+
+    #[test]
+    fn only_the_issuers_origin_is_walked() {
+        let table = [
+            (
+                "https://idp.example/realms/acme/login",
+                Ok("https://idp.example/realms/acme/login"),
+            ),
+            ("/interaction/1?x=y", Ok("https://idp.example/interaction/1?x=y")),
+            (
+                "login?execution=VERIFY",
+                Ok("https://idp.example/realms/acme/login?execution=VERIFY"),
+            ),
+            ("https://idp.example:443/x", Ok("https://idp.example/x")),
+            ("https://evil.example/x", Err(BadRedirect::LeavesOrigin)),
+            ("//evil.example/x", Err(BadRedirect::LeavesOrigin)),
+            ("\\\\evil.example/x", Err(BadRedirect::LeavesOrigin)),
+            ("https://idp.example:8443/x", Err(BadRedirect::LeavesOrigin)),
+            ("http://idp.example/x", Err(BadRedirect::LeavesOrigin)),
+            ("https://user@idp.example/x", Err(BadRedirect::LeavesOrigin)),
+            ("https://idp.example@evil.example/x", Err(BadRedirect::LeavesOrigin)),
+            ("https://idp.example/x#fragment", Err(BadRedirect::LeavesOrigin)),
+            ("file:///etc/passwd", Err(BadRedirect::LeavesOrigin)),
+            (
+                "dev.vestibule.app:/enrolled/more?code=c&state=s1",
+                Err(BadRedirect::LeavesOrigin),
+            ),
+            (
+                "DEV.vestibule.app:/enrolled?code=c&state=s1",
+                Err(BadRedirect::LeavesOrigin),
+            ),
+            ("https://[bad", Err(BadRedirect::NoLocation)),
+        ];
+        for (location, expected) in table {
+            let expected = expected.map(str::to_owned);
+            assert_eq!(outcome(302, location, false), expected, "{location}");
+        }
+        let long = format!("/{}", "x".repeat(MAX_LOCATION_BYTES));
+        assert_eq!(outcome(302, &long, false), Err(BadRedirect::NoLocation));
+    }
+
+    #[test]
+    fn the_response_is_taken_only_whole_and_once() {
+        let table = [
+            (format!("code=c&state=s1&{ISSUER}&session_state=x"), Ok("code c")),
+            (format!("state=s1&{ISSUER}&code=a%20b"), Ok("code a b")),
+            (
+                format!("error=login_required&state=s1&{ISSUER}"),
+                Ok("error login_required"),
+            ),
+            (format!("code=c&{ISSUER}"), Err(BadRedirect::State)),
+            (format!("code=c&state=&{ISSUER}"), Err(BadRedirect::State)),
+            (format!("code=c&state=s2&{ISSUER}"), Err(BadRedirect::State)),
+            (format!("error=x&{ISSUER}"), Err(BadRedirect::State)),
+            ("code=c&state=s1".into(), Err(BadRedirect::Issuer)),
+            (
+                "code=c&state=s1&iss=https://evil.example".into(),
+                Err(BadRedirect::Issuer),
+            ),
+            (format!("code=c&code=d&state=s1&{ISSUER}"), Err(BadRedirect::Twice)),
+            (format!("code=c&state=s1&state=s1&{ISSUER}"), Err(BadRedirect::Twice)),
+            (format!("code=c&state=s1&{ISSUER}&{ISSUER}"), Err(BadRedirect::Twice)),
+            (format!("error=a&error=b&state=s1&{ISSUER}"), Err(BadRedirect::Twice)),
+            (format!("state=s1&{ISSUER}"), Err(BadRedirect::NeitherOrBoth)),
+            (
+                format!("code=c&error=x&state=s1&{ISSUER}"),
+                Err(BadRedirect::NeitherOrBoth),
+            ),
+            (format!("code=&state=s1&{ISSUER}"), Err(BadRedirect::NeitherOrBoth)),
+            (format!("code=a%00b&state=s1&{ISSUER}"), Err(BadRedirect::NeitherOrBoth)),
+            (format!("error=&state=s1&{ISSUER}"), Err(BadRedirect::NeitherOrBoth)),
+        ];
+        for (query, expected) in table {
+            let expected = expected.map(str::to_owned);
+            assert_eq!(
+                outcome(302, &format!("{REDIRECT_URI}?{query}"), true),
+                expected,
+                "{query}"
+            );
+        }
+        let in_fragment = format!("{REDIRECT_URI}#code=c&state=s1&{ISSUER}");
+        assert_eq!(outcome(302, &in_fragment, true), Err(BadRedirect::Fragment));
+    }
+
+    #[test]
+    fn an_issuer_is_checked_even_where_none_is_announced() {
+        let table = [
+            ("code=c&state=s1", Ok("code c".to_owned())),
+            ("code=c&state=s1&iss=https://evil.example", Err(BadRedirect::Issuer)),
+        ];
+        for (query, expected) in table {
+            assert_eq!(
+                outcome(302, &format!("{REDIRECT_URI}?{query}"), false),
+                expected,
+                "{query}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_redirects_that_keep_a_get_a_get_are_followed() {
+        let table = [
+            (302, true),
+            (303, true),
+            (307, true),
+            (301, false),
+            (308, false),
+            (300, false),
+            (304, false),
+        ];
+        for (status, followed) in table {
+            assert_eq!(outcome(status, "/next", false).is_ok(), followed, "{status}");
+        }
+        assert!(follow(200, "/next", false).is_none());
+    }
+
+    #[test]
+    fn nothing_of_a_response_is_shown() {
+        let hop = follow(302, &format!("{REDIRECT_URI}?code=canary&state=s1&{ISSUER}"), true)
+            .unwrap()
+            .unwrap();
+        assert_eq!(format!("{hop:?}"), "Code(Code(..))");
+    }
+}

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use vestibule_domain::identifiers::Audience;
+use vestibule_domain::secret::Grant;
+use vestibule_domain::single_audience::Unfit;
 use vestibule_domain::status::{Hint, Untrusted};
-use vestibule_ports::{AccessTokenReply, IdpError, Refreshed, TokenTerms};
+use vestibule_ports::{AccessTokenReply, Identity, IdpError, Refreshed, TokenTerms};
 
 use crate::authorization_request::OPENID;
 use crate::authorization_walk::hint;
@@ -18,7 +20,6 @@ use crate::oidc_settings::CheckedSettings;
 use crate::token_answer::{Malformed, RefreshToken, TokenAnswer, TokenType, Tokens};
 use crate::token_request::{TokenOutcome, plain_refusal, refresh};
 use crate::verified_answer::{Doubt, prove_access_token, prove_identity};
-use vestibule_domain::single_audience::Unfit;
 
 /// What a refresh asks for.
 pub(crate) fn terms(settings: &CheckedSettings, audience: Option<&Audience>) -> Option<TokenTerms> {
@@ -119,7 +120,7 @@ async fn judge(
 }
 
 /// A grant whenever the answer named a refresh token, even the same one: its end may have moved.
-fn successor(grant: &GrantContents, refresh_token: Option<RefreshToken>) -> Option<vestibule_domain::secret::Grant> {
+fn successor(grant: &GrantContents, refresh_token: Option<RefreshToken>) -> Option<Grant> {
     refresh_token.map(|token| grant.rotated(token.into_string()).encode())
 }
 
@@ -128,7 +129,7 @@ async fn identity(
     settings: &CheckedSettings,
     grant: &GrantContents,
     tokens: &Tokens,
-) -> Option<Result<vestibule_ports::Identity, Doubt>> {
+) -> Option<Result<Identity, Doubt>> {
     let id_token = tokens.id_token.as_ref()?;
     let checks = IdTokenChecks {
         issuer: talk.issuer.as_str(),

@@ -10,11 +10,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use http::header::DATE;
 use jiff::Timestamp;
+use url::Url;
 use vestibule_domain::clock_skew::correction_ms;
 use vestibule_domain::instant::{BootTime, WallTime};
 use vestibule_ports::Clock;
 
 use crate::http::Answer;
+use crate::issuer_template::Issuer;
 
 /// What a correction must change at least, in milliseconds, before a refused proof is worth making again.
 pub const WORTH_REPEATING_MS: i64 = 2_000;
@@ -61,14 +63,17 @@ impl ServerTime {
             .map(|server| self.clock.wall().unix_ms().saturating_sub(server.unix_ms()))
     }
 
-    /// Takes the `Date` of an answer of the issuer's own (RFC 9110, section 6.6.1).
-    pub(crate) fn learn_from_answer(&self, issuer: &str, answer: &Answer) {
+    /// Takes the `Date` of an answer of the issuer's own origin (RFC 9110, section 6.6.1), and of no other.
+    pub(crate) fn learn_from_answer(&self, issuer: &Issuer, asked: &Url, answer: &Answer) {
+        if !issuer.is_own(asked) {
+            return;
+        }
         let date = answer
             .header(DATE)
             .and_then(|text| httpdate::parse_http_date(text).ok());
         let since_epoch = date.and_then(|date| date.duration_since(std::time::UNIX_EPOCH).ok());
         if let Some(seconds) = since_epoch.and_then(|since| i64::try_from(since.as_secs()).ok()) {
-            self.learn(issuer, WallTime::from_unix_s(seconds));
+            self.learn(issuer.as_str(), WallTime::from_unix_s(seconds));
         }
     }
 
@@ -122,5 +127,116 @@ impl huskarl::core::time::Clock for IssuerClock {
 impl fmt::Debug for IssuerClock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("IssuerClock")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+    use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::SeqCst};
+
+    use http::{HeaderMap, HeaderValue, StatusCode};
+    use vestibule_domain::clock_skew::MAX_CORRECTION_MS;
+    use vestibule_domain::identifiers::TenantId;
+
+    use super::*;
+    use crate::issuer_template::IssuerTemplate;
+
+    #[derive(Default)]
+    struct TwoHands {
+        wall_ms: AtomicI64,
+        boot_ms: AtomicU64,
+    }
+
+    #[async_trait::async_trait]
+    impl Clock for TwoHands {
+        fn wall(&self) -> WallTime {
+            WallTime::from_unix_ms(self.wall_ms.load(SeqCst))
+        }
+
+        fn since_boot(&self) -> BootTime {
+            BootTime::from_ms(self.boot_ms.load(SeqCst))
+        }
+
+        async fn sleep(&self, _time: Duration) {}
+    }
+
+    const DEVICE_MS: i64 = 1_800_000_000_000;
+
+    fn at(wall_ms: i64) -> (Arc<TwoHands>, ServerTime) {
+        let clock = Arc::new(TwoHands::default());
+        clock.wall_ms.store(wall_ms, SeqCst);
+        clock.boot_ms.store(1_000, SeqCst);
+        (Arc::clone(&clock), ServerTime::new(clock))
+    }
+
+    #[test]
+    fn the_devices_clock_is_corrected_by_a_day_at_most() {
+        let day = MAX_CORRECTION_MS;
+        for (off, corrected) in [
+            (0, 0),
+            (5_000, 5_000),
+            (-60_000, -60_000),
+            (3 * day, day),
+            (-3 * day, -day),
+        ] {
+            let (_, time) = at(DEVICE_MS);
+            time.learn("a", WallTime::from_unix_ms(DEVICE_MS + off));
+            assert_eq!(time.now("a").unix_ms(), DEVICE_MS + corrected, "{off}");
+            assert_eq!(time.ahead_ms("a"), Some(-off));
+        }
+    }
+
+    #[test]
+    fn an_issuer_that_said_nothing_corrects_nothing() {
+        let (_, time) = at(DEVICE_MS);
+        time.learn("a", WallTime::from_unix_ms(0));
+        assert_eq!(time.now("b").unix_ms(), DEVICE_MS);
+        assert_eq!(time.ahead_ms("b"), None);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_right_is_not_corrected_twice_and_a_reading_ages_with_the_device() {
+        let (clock, time) = at(DEVICE_MS);
+        time.learn("a", WallTime::from_unix_ms(DEVICE_MS + 3_600_000));
+        clock.wall_ms.fetch_add(3_600_000 + 7_000, SeqCst);
+        clock.boot_ms.fetch_add(7_000, SeqCst);
+        assert_eq!(time.ahead_ms("a"), Some(0));
+        assert_eq!(time.now("a").unix_ms(), clock.wall().unix_ms());
+        clock.boot_ms.store(0, SeqCst);
+        assert_eq!(
+            time.ahead_ms("a"),
+            None,
+            "a reading from before a boot is worth nothing"
+        );
+    }
+
+    #[test]
+    fn a_date_header_of_the_issuers_own_is_a_reading_and_nonsense_is_none() {
+        let template = IssuerTemplate::parse("https://idp.example/{tenant}", false).unwrap();
+        let issuer = template.expand(&TenantId::parse("acme").unwrap()).unwrap();
+        let (own, other) = ("https://idp.example/token", "https://tokens.example/token");
+        let table = [
+            (own, Some("Sun, 06 Nov 1994 08:49:37 GMT"), Some(0)),
+            (other, Some("Sun, 06 Nov 1994 08:49:37 GMT"), None),
+            (own, Some("yesterday"), None),
+            (own, Some("Thu, 01 Jan 1600 00:00:00 GMT"), None),
+            (own, None, None),
+        ];
+        for (asked, date, ahead_ms) in table {
+            let (_, time) = at(784_111_777_000);
+            let mut headers = HeaderMap::new();
+            headers.extend(date.map(|date| (DATE, HeaderValue::from_str(date).unwrap())));
+            let body = bytes::Bytes::new();
+            let status = StatusCode::OK;
+            let answer = Answer {
+                status,
+                headers,
+                body,
+                flaw: None,
+            };
+            time.learn_from_answer(&issuer, &Url::parse(asked).unwrap(), &answer);
+            assert_eq!(time.ahead_ms(issuer.as_str()), ahead_ms, "{asked} {date:?}");
+        }
     }
 }

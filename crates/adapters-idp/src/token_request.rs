@@ -40,7 +40,7 @@ pub(crate) async fn redeem(
     redirect_uri: &str,
     code: &Code,
 ) -> Result<Answer, IdpError> {
-    let wire = talk.wire(TOKEN_TIMEOUT);
+    let wire = talk.wire(TOKEN_TIMEOUT, true);
     let grant = code_grant(talk, redirect_uri, &wire)
         .await
         .map_err(|fault| lost(fault.why()))?;
@@ -68,7 +68,7 @@ pub(crate) async fn redeem(
 
 /// Sends a refresh token, with a narrowed scope.
 pub(crate) async fn refresh(talk: &Conversation, refresh_token: &str, scopes: &[String]) -> TokenOutcome {
-    let wire = talk.wire(TOKEN_TIMEOUT);
+    let wire = talk.wire(TOKEN_TIMEOUT, true);
     let token_endpoint = match endpoint(&talk.facts.metadata.token) {
         Ok(url) => url,
         Err(fault) => return TokenOutcome::NoAnswer(fault),

@@ -1,0 +1,18 @@
+//! The adapter over real HTTP: against the development IdP, and against a stub that answers whatever bytes a test wants.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test ends where something is not as it must be; clippy exempts only the functions marked as tests"
+)]
+
+mod clock;
+mod device;
+mod enrolling;
+mod hostile_answers;
+mod hostile_redirects;
+mod pinned;
+mod refreshing;
+mod revoking;
+mod skewed_clocks;
+mod stub_server;

@@ -1,0 +1,77 @@
+//! Devices whose clock is wrong.
+
+use std::time::Duration;
+
+use vestibule_dev_idp::{DevIdp, Endpoint};
+use vestibule_ports::IdpError;
+
+use crate::clock::DeviceClock;
+use crate::device::{Device, idp, requests_to, settings};
+
+fn device(idp: &DevIdp, tenant: &str, ahead_s: i64) -> Device {
+    Device::with_clock(
+        settings(&idp.issuer_template()),
+        tenant,
+        1,
+        DeviceClock::ahead_by(ahead_s),
+    )
+}
+
+#[tokio::test]
+async fn a_stale_proof_is_repeated_once_when_the_refusal_tells_the_time() {
+    let (idp, _) = idp().await;
+    for (ahead_s, tenant) in [(7_200, "dated-1"), (-7_200, "dated-2"), (3_600, "alldated")] {
+        let device = device(&idp, tenant, ahead_s);
+        let enrolled = device.enroll().await.unwrap();
+        assert!(enrolled.identity.unwrap().recoverable, "{tenant}");
+        device
+            .refresh(&enrolled.grant, Some("orders"))
+            .await
+            .unwrap()
+            .access_token
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn without_a_date_the_clock_is_named_and_nothing_is_repeated() {
+    let (idp, _) = idp().await;
+    let error = device(&idp, "acme", 7_200).enroll().await.unwrap_err();
+    assert_eq!(error, IdpError::ClockSkewed { ahead_ms: None });
+    assert!(idp.realm("acme").users().is_empty());
+    assert!(requests_to(&idp, Endpoint::Token).is_empty());
+}
+
+#[tokio::test]
+async fn a_clock_that_is_off_by_more_than_a_day_is_told_by_how_much() {
+    let (idp, _) = idp().await;
+    let three_days = 3 * 86_400;
+    for (ahead_s, tenant) in [(three_days, "alldated-1"), (-three_days, "alldated-2")] {
+        let error = device(&idp, tenant, ahead_s).enroll().await.unwrap_err();
+        assert_eq!(
+            error,
+            IdpError::ClockSkewed {
+                ahead_ms: Some(ahead_s * 1000)
+            }
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_after_the_enrolment_is_followed_by_the_last_tokens_time() {
+    let (idp, server) = idp().await;
+    let device = device(&idp, "acme", 0);
+    let grant = device.enroll().await.unwrap().grant;
+    // The server knows nothing of Date; what it said in its last token still stands, by the time since boot.
+    device.clock.pass(Duration::from_secs(600));
+    server.advance(600);
+    device.clock.jump(Duration::from_secs(7_200));
+    device.refresh(&grant, None).await.unwrap().access_token.unwrap();
+}
+
+#[tokio::test]
+async fn a_revocation_with_a_stale_proof_is_repeated_too() {
+    let (idp, _) = idp().await;
+    let grant = device(&idp, "alldated", 0).enroll().await.unwrap().grant;
+    device(&idp, "alldated", 3_600).revoke(&grant).await.unwrap();
+}
