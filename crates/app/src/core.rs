@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Mutex as AsyncMutex, Notify, OwnedMutexGuard};
 use vestibule_domain::identifiers::{Audience, WriteId};
@@ -38,7 +39,11 @@ pub struct Core {
     pub(crate) token_flights: SingleFlight<(u64, Audience), Result<Arc<IamToken>, Cause>>,
     slots: Mutex<HashMap<Slot, Arc<AsyncMutex<()>>>>,
     widened: Mutex<Vec<(Slot, Audience)>>,
+    refused: Mutex<HashMap<Slot, BootTime>>,
 }
+
+/// A grant that the IdP refused is tried again by the same handle not before this.
+pub(crate) const REFUSED_RESTS: Duration = Duration::from_secs(10);
 
 impl Core {
     pub(crate) fn new(ports: Ports, settings: SdkSettings) -> Self {
@@ -50,6 +55,7 @@ impl Core {
             token_flights: SingleFlight::default(),
             slots: Mutex::default(),
             widened: Mutex::default(),
+            refused: Mutex::default(),
         }
     }
 
@@ -90,6 +96,19 @@ impl Core {
         within(clock, WAIT_FOR_OWNER, lock.lock_owned())
             .await
             .ok_or(Cause::RecordInUse)
+    }
+
+    /// Remembers that the IdP has just refused the grant of a slot.
+    pub(crate) fn remember_refusal(&self, slot: &Slot) {
+        let now = self.now();
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert(slot.clone(), now);
+    }
+
+    /// Whether the IdP has refused the grant of a slot just now.
+    pub(crate) fn was_just_refused(&self, slot: &Slot) -> bool {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let age = refused.get(slot).and_then(|at| self.now().checked_since(*at));
+        age.is_some_and(|age| age < REFUSED_RESTS)
     }
 
     /// Whether a slot may be enrolled once more for an audience that it lacks: once per audience and process.

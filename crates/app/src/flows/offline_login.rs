@@ -50,8 +50,13 @@ async fn unlock_and_prove(record: &RecordRef, cx: FlowContext) -> Result<Held, C
     let slot = slot_of(core, record).await?;
     let _turn = core.enter_slot(&slot).await?;
     let described = describe(core, &slot).await?;
+    if let Stage::Outdated { cause, .. } = described.header.stage
+        && core.was_just_refused(&slot)
+    {
+        return Err(Cause::Outdated(cause));
+    }
     let credential = credential_prompt::unlock(&cx, &described).await?;
-    let place = Place::Slot(slot);
+    let place = Place::Slot(slot.clone());
     let opened = core
         .ports
         .storage
@@ -60,6 +65,7 @@ async fn unlock_and_prove(record: &RecordRef, cx: FlowContext) -> Result<Held, C
     let held = Held::from_opened(place, opened)?;
     let rotated = rotate_grant(&cx, held, None).await.map_err(|failed| {
         if let Some(why) = failed.ended {
+            core.remember_refusal(&slot);
             core.ledger.tell(&Notification::SessionEnded { why });
         }
         failed.cause
