@@ -8,10 +8,18 @@ use vestibule_domain::identifiers::{Audience, RecordHandle, UserId};
 use vestibule_domain::record::Header;
 use vestibule_domain::secret::{EnrolmentKey, Grant, Payload};
 
+use super::late_requests::arrives_late;
+
 /// The log of a [`ScriptedIdp`](super::ScriptedIdp), a [`MemoryStorage`](super::MemoryStorage), or of both when they share
 /// one. A clone is the same log. It holds secrets in clear (of a test), and shows them only as a [`Fingerprint`].
 #[derive(Clone, Debug, Default)]
-pub struct Journal(Arc<Mutex<Vec<JournalEntry>>>);
+pub struct Journal(Arc<Mutex<Log>>);
+
+#[derive(Debug, Default)]
+struct Log {
+    entries: Vec<JournalEntry>,
+    has_storage: bool,
+}
 
 impl Journal {
     /// An empty log.
@@ -23,11 +31,11 @@ impl Journal {
     /// Everything so far.
     #[must_use]
     pub fn entries(&self) -> Vec<JournalEntry> {
-        self.lock().clone()
+        self.lock().entries.clone()
     }
 
     pub(super) fn push(&self, entry: JournalEntry) {
-        self.lock().push(entry);
+        self.lock().entries.push(entry);
     }
 
     /// Logs the beginning of a request under the next number.
@@ -38,7 +46,7 @@ impl Journal {
         grant: Option<&Grant>,
         audience: Option<&Audience>,
     ) -> usize {
-        let mut entries = self.lock();
+        let entries = &mut self.lock().entries;
         let request = entries.len();
         entries.push(JournalEntry::Opened {
             request,
@@ -46,18 +54,32 @@ impl Journal {
             key: key.clone(),
             grant: grant.cloned(),
             audience: audience.cloned(),
+            late: arrives_late(),
         });
         request
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<JournalEntry>> {
+    /// Says that a storage writes here, too.
+    pub(super) fn attach_storage(&self) {
+        self.lock().has_storage = true;
+    }
+
+    pub(super) fn has_storage(&self) -> bool {
+        self.lock().has_storage
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Log> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl fmt::Display for Journal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.lock().iter().try_for_each(|entry| writeln!(f, "{entry}"))
+        {
+            let log = self.lock();
+            let mut lines = log.entries.iter().enumerate();
+            lines.try_for_each(|(line, entry)| writeln!(f, "{line}: {entry}"))
+        }
     }
 }
 
@@ -77,6 +99,8 @@ pub enum JournalEntry {
         grant: Option<Grant>,
         /// The audience that it asks for.
         audience: Option<Audience>,
+        /// Whether it left long before: a slow request.
+        late: bool,
     },
     /// Its answer left the IdP, or nobody waited for it any more.
     Closed {
@@ -112,8 +136,10 @@ impl fmt::Display for JournalEntry {
                 key,
                 grant,
                 audience,
+                late,
             } => {
-                write!(f, "#{request} {call:?} key {}", Fingerprint::of(key.expose()))?;
+                let late = if *late { " late" } else { "" };
+                write!(f, "#{request}{late} {call:?} key {}", Fingerprint::of(key.expose()))?;
                 if let Some(grant) = grant {
                     write!(f, " grant {}", Fingerprint::of(grant.expose()))?;
                 }

@@ -36,12 +36,17 @@
 //! # }
 //! ```
 //!
+//! A [`Journal`] that [`ScriptedIdp`] and [`MemoryStorage`] share knows what was sent and written in which order;
+//! [`Journal::violations`] judges it by the rules of the durable protocol.
+//!
 //! To try *every* fault, walk over [`FaultPlan::enumerate`]: it runs the life without faults, counts its calls, and then
 //! plans each fault at each call, and each further fault behind it.
 
 mod fakes;
 mod faulty;
+mod invariants;
 mod journal;
+mod late_requests;
 mod mocks;
 
 pub use fakes::{

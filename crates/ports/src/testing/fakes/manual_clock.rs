@@ -188,3 +188,95 @@ pub(super) async fn let_others_run() {
     })
     .await;
 }
+
+#[cfg(test)]
+mod tests {
+    use core::future::Future;
+    use core::pin::pin;
+    use core::task::{Context, Waker};
+
+    use super::*;
+
+    const FIVE: Duration = Duration::from_secs(5);
+
+    fn is_over(sleep: core::pin::Pin<&mut (impl Future<Output = ()> + ?Sized)>) -> bool {
+        sleep.poll(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    #[test]
+    fn a_sleep_ends_when_the_clock_has_moved_far_enough() {
+        let clock = ManualClock::new();
+        let mut sleep = clock.sleep(FIVE);
+        assert!(!is_over(sleep.as_mut()));
+        assert_eq!((clock.sleepers(), clock.slept()), (1, vec![FIVE]));
+        clock.advance(Duration::from_millis(4_999));
+        assert!(!is_over(sleep.as_mut()));
+        clock.advance(Duration::from_millis(1));
+        assert!(is_over(sleep.as_mut()));
+        assert_eq!(clock.sleepers(), 0);
+    }
+
+    #[test]
+    fn moving_the_clock_moves_both_times_and_setting_the_date_only_one() {
+        let clock = ManualClock::new();
+        let (wall, boot) = (clock.wall(), clock.since_boot());
+        clock.clone().advance(FIVE);
+        assert_eq!((clock.wall(), clock.since_boot()), (wall.after(FIVE), boot.after(FIVE)));
+        clock.set_wall(WallTime::from_unix_s(0));
+        assert_eq!((clock.wall().unix_s(), clock.since_boot()), (0, boot.after(FIVE)));
+        clock.reboot();
+        assert_eq!((clock.wall().unix_s(), clock.since_boot().ms()), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_advances_itself_sleeps_in_no_time_and_by_no_more_than_asked() {
+        let clock = ManualClock::auto_advancing();
+        let before = clock.since_boot();
+        clock.sleep(FIVE).await;
+        assert_eq!(clock.since_boot(), before.after(FIVE));
+    }
+
+    #[tokio::test]
+    async fn the_earlier_of_two_sleeps_ends_first() {
+        let clock = ManualClock::auto_advancing();
+        let began = clock.since_boot();
+        let woken = |after: Duration| {
+            let clock = clock.clone();
+            tokio::spawn(async move {
+                clock.sleep(after).await;
+                clock.since_boot()
+            })
+        };
+        let (late, early) = (woken(FIVE * 9), woken(FIVE));
+        assert_eq!(early.await.unwrap(), began.after(FIVE));
+        assert_eq!(late.await.unwrap(), began.after(FIVE * 9));
+    }
+
+    #[tokio::test]
+    async fn a_sleep_that_nobody_polls_any_more_does_not_hold_up_the_others() {
+        let clock = ManualClock::auto_advancing();
+        let mut abandoned = clock.sleep(Duration::from_secs(1));
+        assert!(!is_over(abandoned.as_mut()));
+        clock.sleep(FIVE).await;
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_takes_some_turns_comes_before_a_time_out() {
+        let clock = ManualClock::auto_advancing();
+        let answer = tokio::spawn(async {
+            for _ in 0..20 {
+                let_others_run().await;
+            }
+        });
+        let mut time_out = pin!(clock.sleep(FIVE));
+        let mut answer = pin!(answer);
+        let first = poll_fn(|context| {
+            // The time-out is asked first: it must not win by that.
+            if time_out.as_mut().poll(context).is_ready() {
+                return Poll::Ready("time-out");
+            }
+            answer.as_mut().poll(context).map(|_| "answer")
+        });
+        assert_eq!(first.await, "answer");
+    }
+}

@@ -51,6 +51,7 @@ impl MemoryStorage {
     /// An empty storage that writes into this log.
     #[must_use]
     pub fn with_journal(journal: &Journal) -> Self {
+        journal.attach_storage();
         Self {
             state: Arc::new(Mutex::new(StorageState::new())),
             journal: journal.clone(),

@@ -7,8 +7,12 @@ mod idp_requests;
 mod idp_session;
 mod manual_clock;
 mod memory_storage;
+#[cfg(test)]
+mod memory_storage_tests;
 mod scripted_gate;
 mod scripted_idp;
+#[cfg(test)]
+mod scripted_idp_tests;
 mod scripted_password_source;
 mod sealed_entries;
 mod seeded_entropy;

@@ -15,6 +15,7 @@ use super::enumeration::FaultEnumeration;
 use super::fault::{Fault, Operation};
 use super::process::Process;
 use crate::clock::Clock;
+use crate::testing::late_requests::arriving_late;
 
 /// A slow request arrives this long after it was sent: just before others may take its lease for settled.
 const LATE_AFTER: Duration = SETTLE.saturating_sub(Duration::from_millis(1));
@@ -128,7 +129,7 @@ impl FaultPlan {
         let (due, later): (Vec<_>, Vec<_>) = late.into_iter().partition(|(arrives, _)| *arrives <= until);
         self.state().late.extend(later);
         for (_, call) in due {
-            call.await;
+            arriving_late(call).await;
         }
     }
 
