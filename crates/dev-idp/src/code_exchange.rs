@@ -5,7 +5,6 @@ use crate::client::Client;
 use crate::compact_jws::{base64url, sha256};
 use crate::dpop_proof::ProofFault;
 use crate::parameters::Parameters;
-use crate::realm::Enrolment;
 use crate::realm_state::{Code, RealmState};
 use crate::refusal::Refusal;
 use crate::rotation::Uses;
@@ -24,9 +23,8 @@ pub(crate) fn exchange(call: &Call, client: Client) -> Result<TokenAnswer, Refus
         check_request(&call.form, client, &code)?;
         check_proof(call.proof_rule(client), &code, proven.as_deref())?;
         let device_user = meet_user(realm, &code.user)?;
-        if call.settings.enrolment == Enrolment::Recoverable {
-            realm.end_sessions_of(&code.user);
-        }
+        // Older sessions of the same key. In a plain realm nobody comes twice.
+        realm.end_sessions_of(&code.user);
         let id = code.session.clone();
         let session = begin_session(call, code, proven, now);
         let scope = session.scope.clone();

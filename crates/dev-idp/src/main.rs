@@ -17,7 +17,8 @@ stock, endless, nodpop, missing are others. Ctrl-C ends it.";
 async fn main() -> ExitCode {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let settings = match settings_of(std::env::args().skip(1)) {
-        Ok(settings) => settings,
+        Ok(Some(settings)) => settings,
+        Ok(None) => return say(&mut std::io::stdout(), USAGE, 0),
         Err(message) => return say(&mut std::io::stderr(), &message, 2),
     };
     let idp = match DevIdp::start(settings).await {
@@ -34,7 +35,8 @@ async fn main() -> ExitCode {
     }
 }
 
-fn settings_of(arguments: impl Iterator<Item = String>) -> Result<Settings, String> {
+/// None: only help was asked for.
+fn settings_of(arguments: impl Iterator<Item = String>) -> Result<Option<Settings>, String> {
     let mut arguments = arguments;
     let (mut port, mut state) = (None, None);
     while let Some(argument) = arguments.next() {
@@ -52,14 +54,15 @@ fn settings_of(arguments: impl Iterator<Item = String>) -> Result<Settings, Stri
                 );
             }
             "--state" => state = Some(value()?),
-            _ => return Err(USAGE.to_owned()),
+            "--help" | "-h" => return Ok(None),
+            _ => return Err(format!("{argument} is not known\n\n{USAGE}")),
         }
     }
     let settings = state.map_or_else(Settings::in_memory, Settings::kept_in);
-    Ok(match port {
+    Ok(Some(match port {
         Some(port) => settings.port(port),
         None => settings,
-    })
+    }))
 }
 
 async fn wait_for_end() -> std::io::Result<()> {
@@ -70,7 +73,7 @@ async fn wait_for_end() -> std::io::Result<()> {
     }
 }
 
-/// A closed pipe is no reason to fail.
+/// Says a line and gives the exit code on. A closed pipe is no reason to fail.
 fn say(to: &mut impl Write, text: &str, code: u8) -> ExitCode {
     writeln!(to, "{text}").and_then(|()| to.flush()).ok();
     ExitCode::from(code)

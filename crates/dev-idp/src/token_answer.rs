@@ -42,19 +42,8 @@ pub(crate) fn issue(
     device_user: DeviceUser,
 ) -> Result<TokenAnswer, Refusal> {
     let now = call.now();
-    let not_before = realm.not_before;
-    let (keys, refresh_token_key) = (&realm.keys, &realm.refresh_token_key);
-    let gone = || Refusal::invalid_grant("Session not active");
-    let session = realm.sessions.get_mut(session_id).ok_or_else(gone)?;
-    let number = session.next_token;
-    session.next_token += 1;
-    let refresh_token = refresh_token_key.seal(&RefreshToken {
-        session: session_id.to_owned(),
-        number,
-        issued_at: now,
-        expires_at: session.expires_at,
-        client: client.id.to_owned(),
-    })?;
+    let refresh_token = next_refresh_token(realm, client, session_id, now)?;
+    let session = realm.sessions.get(session_id).ok_or_else(gone)?;
     let facts = Facts {
         call,
         client,
@@ -63,31 +52,47 @@ pub(crate) fn issue(
         now,
     };
     let expires_at = facts.access_token_end();
-    let access_token = keys.sign(&facts.access_claims(granted, expires_at)?)?;
+    let access_token = realm.keys.sign(&facts.access_claims(granted, expires_at)?)?;
     let mut body = json!({
         "access_token": access_token,
         "expires_in": expires_at - now,
         "refresh_expires_in": session.expires_at.map_or(0, |end| end.saturating_sub(now)),
         "refresh_token": refresh_token,
         "token_type": if facts.access_is_bound() { "DPoP" } else { "Bearer" },
-        "not-before-policy": not_before,
+        "not-before-policy": realm.not_before,
         "session_state": session_id,
         "scope": granted.join(" "),
     });
     // Also when `openid` was narrowed away.
     if session.scope.iter().any(|word| word == scope::OPENID) {
-        let device_jkt = realm
-            .users
-            .get(&session.user)
-            .and_then(|user| user.device_jkt.as_deref());
+        let user = realm.users.get(&session.user);
+        let device_jkt = user.and_then(|user| user.device_jkt.as_deref());
         let claims = facts.id_claims(&access_token, expires_at, device_jkt, device_user)?;
-        set(&mut body, "id_token", keys.sign(&claims)?);
+        set(&mut body, "id_token", realm.keys.sign(&claims)?);
     }
     Ok(TokenAnswer {
         body,
         refresh_token,
         user: session.user.clone(),
     })
+}
+
+/// Counts one on in the session.
+fn next_refresh_token(realm: &mut RealmState, client: Client, session_id: &str, now: u64) -> Result<String, Refusal> {
+    let session = realm.sessions.get_mut(session_id).ok_or_else(gone)?;
+    let number = session.next_token;
+    session.next_token += 1;
+    realm.refresh_token_key.seal(&RefreshToken {
+        session: session_id.to_owned(),
+        number,
+        issued_at: now,
+        expires_at: session.expires_at,
+        client: client.id.to_owned(),
+    })
+}
+
+fn gone() -> Refusal {
+    Refusal::invalid_grant("Session not active")
 }
 
 struct Facts<'a> {
