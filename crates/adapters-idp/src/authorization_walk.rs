@@ -14,7 +14,7 @@ use vestibule_ports::{IdpError, Interrupt};
 use crate::authorization_request::AuthorizationRequest;
 use crate::conversation::Conversation;
 use crate::cookies::Cookies;
-use crate::http::{Answer, HttpFault, REQUEST_TIMEOUT};
+use crate::http::{Answer, Flaw, HttpFault, REQUEST_TIMEOUT};
 use crate::oauth_refusal::Refusal;
 use crate::redirects::{BadRedirect, Code, Hop, MAX_HOPS, Walk};
 use crate::strict_json::parse_object;
@@ -51,22 +51,20 @@ pub(crate) async fn walk(
             () = interrupt.raised() => return Err(NoCode::Failed(IdpError::Interrupted { begun: true })),
             answer = ask(talk, &at, &cookies) => answer.map_err(|fault| NoCode::Failed(not_answered(fault, hop)))?,
         };
+        if answer.flaw == Some(Flaw::TooManyHeaderFields) {
+            return Err(bad_redirect(Flaw::TooManyHeaderFields.why()));
+        }
         cookies.take_from(&answer.headers, at.path());
         match rules.follow(&at, answer.status, &answer.headers) {
             Some(Ok(Hop::Next(next))) => at = next,
             Some(Ok(Hop::Code(code))) => return Ok(code),
             Some(Ok(Hop::Refused(refusal))) => return Err(NoCode::Refused(refusal, answer)),
-            Some(Err(bad)) => {
-                return Err(NoCode::Failed(IdpError::UntrustedResponse(Untrusted::Redirect(
-                    bad.why(),
-                ))));
-            }
+            Some(Err(bad)) => return Err(bad_redirect(bad.why())),
+
             None => return Err(no_redirect(answer, &at, &talk.client_id)),
         }
     }
-    Err(NoCode::Failed(IdpError::UntrustedResponse(Untrusted::Redirect(
-        BadRedirect::TooMany.why(),
-    ))))
+    Err(bad_redirect(BadRedirect::TooMany.why()))
 }
 
 /// An error that the server gave instead of a code, after every repeat that may help.
@@ -114,6 +112,10 @@ async fn ask(talk: &Conversation, at: &Url, cookies: &Cookies) -> Result<Answer,
     headers.extend(cookie.as_deref().map(|cookie| (COOKIE, cookie)));
     talk.send(Method::GET, at, &headers, Bytes::new(), REQUEST_TIMEOUT)
         .await
+}
+
+const fn bad_redirect(why: &'static str) -> NoCode {
+    NoCode::Failed(IdpError::UntrustedResponse(Untrusted::Redirect(why)))
 }
 
 fn not_answered(fault: HttpFault, hop: usize) -> IdpError {

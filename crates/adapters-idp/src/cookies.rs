@@ -4,6 +4,8 @@
 //! within a minute, so of its life only the deletion counts. A `Secure` cookie is sent back wherever the walk may go
 //! at all: https, or plain http to a loopback address, where servers set it all the same.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use http::HeaderMap;
 use http::header::SET_COOKIE;
 
@@ -63,7 +65,7 @@ fn parse(line: &str, request_path: &str) -> Option<(Cookie, bool)> {
             ("path", value) if value.starts_with('/') => path = value.into(),
             ("max-age", value) => deleted = value.parse::<i64>().is_ok_and(|seconds| seconds <= 0),
             ("expires", value) => {
-                deleted |= httpdate::parse_http_date(value).is_ok_and(|at| at == std::time::UNIX_EPOCH);
+                deleted |= httpdate::parse_http_date(value).is_ok_and(is_at_the_epoch);
             }
             _ => {}
         }
@@ -78,6 +80,12 @@ fn parse(line: &str, request_path: &str) -> Option<(Cookie, bool)> {
             deleted,
         )
     })
+}
+
+/// Servers delete a cookie by an end at the beginning of the epoch, give or take some seconds.
+fn is_at_the_epoch(end: SystemTime) -> bool {
+    end.duration_since(UNIX_EPOCH)
+        .is_ok_and(|since| since < Duration::from_secs(24 * 60 * 60))
 }
 
 /// RFC 6265, section 5.1.4: the request's path up to its last `/`.
@@ -135,7 +143,7 @@ mod tests {
             ),
             (&["a=1; Path=/", "a=; Path=/; Max-Age=0"], "/", None),
             (
-                &["a=1; Path=/", "a=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT"],
+                &["a=1; Path=/", "a=; Path=/; Expires=Thu, 01 Jan 1970 00:00:10 GMT"],
                 "/",
                 None,
             ),

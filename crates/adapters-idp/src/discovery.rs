@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 use serde_json::Value;
-use url::Url;
+use url::{Origin, Url};
 
 use crate::issuer_template::Issuer;
 use crate::strict_json::parse_object;
@@ -21,6 +21,8 @@ pub(crate) struct Metadata {
     pub(crate) pushed_request_required: bool,
     pub(crate) revocation: Option<Url>,
     pub(crate) iss_announced: bool,
+    /// Whether the issuer takes our proofs, or does not say which it takes.
+    pub(crate) takes_proofs: bool,
     /// The scopes that the issuer knows, where it publishes them.
     pub(crate) scopes: Option<Vec<String>>,
 }
@@ -50,58 +52,29 @@ struct Document {
 impl Metadata {
     /// Reads a metadata document for an issuer. Endpoints must lie on the issuer's origin or on one of `extra_origins`;
     /// the authorization endpoint, which is walked, on the issuer's own.
-    pub(crate) fn parse(
-        body: &[u8],
-        issuer: &Issuer,
-        extra_origins: &[url::Origin],
-        needs_proof: bool,
-    ) -> Result<Self, BadMetadata> {
-        let object =
-            parse_object(body).map_err(|_| BadMetadata("no JSON object with the required members, each once"))?;
-        let document: Document = serde_json::from_value(Value::Object(object))
-            .map_err(|_| BadMetadata("no JSON object with the required members, each once"))?;
-        // Byte for byte (OpenID Connect Discovery 1.0, section 4.3).
-        if document.issuer != issuer.as_str() {
-            return Err(BadMetadata("the issuer is another one"));
-        }
-        document.check_abilities(needs_proof)?;
-        let endpoint = |refusal: &'static str, text: &str| {
-            let url = Url::parse(text).map_err(|_| BadMetadata(refusal))?;
-            let near = issuer.is_own(&url) || (issuer.may_be_asked(&url) && extra_origins.contains(&url.origin()));
-            if near && url.fragment().is_none() {
-                Ok(url)
-            } else {
-                Err(BadMetadata(refusal))
-            }
-        };
-        let optional = |refusal: &'static str, text: &Option<String>| {
-            text.as_deref().map(|text| endpoint(refusal, text)).transpose()
-        };
-        let authorization = endpoint(
-            "authorization_endpoint is no usable address",
-            &document.authorization_endpoint,
-        )?;
-        if !issuer.is_own(&authorization) {
-            return Err(BadMetadata("authorization_endpoint is not on the issuer\'s origin"));
-        }
-        let par = "pushed_authorization_request_endpoint is no usable address";
-        let pushed_request = optional(par, &document.pushed_authorization_request_endpoint)?;
-        if document.require_pushed_authorization_requests && pushed_request.is_none() {
-            return Err(BadMetadata(
-                "pushed requests are required, but there is no endpoint for them",
-            ));
-        }
+    pub(crate) fn parse(body: &[u8], issuer: &Issuer, extra_origins: &[Origin]) -> Result<Self, BadMetadata> {
+        const MALFORMED: BadMetadata = BadMetadata("no JSON object with the required members, each once");
+        let object = parse_object(body).map_err(|_| MALFORMED)?;
+        let document: Document = serde_json::from_value(Value::Object(object)).map_err(|_| MALFORMED)?;
+        document.check(issuer)?;
+        let near = |refusal: &'static str, text: &String| endpoint(text, issuer, extra_origins, refusal);
+        let own = |refusal: &'static str, text: &String| endpoint(text, issuer, &[], refusal);
+        let pushed = "pushed_authorization_request_endpoint is no usable address";
+        let revocation = "revocation_endpoint is no usable address";
         Ok(Self {
-            authorization,
-            token: endpoint("token_endpoint is no usable address", &document.token_endpoint)?,
-            jwks: endpoint("jwks_uri is no usable address", &document.jwks_uri)?,
-            pushed_request,
-            pushed_request_required: document.require_pushed_authorization_requests,
-            revocation: optional(
-                "revocation_endpoint is no usable address",
-                &document.revocation_endpoint,
+            authorization: own(
+                "authorization_endpoint is not on the issuer's origin",
+                &document.authorization_endpoint,
             )?,
+            token: near("token_endpoint is no usable address", &document.token_endpoint)?,
+            jwks: near("jwks_uri is no usable address", &document.jwks_uri)?,
+            pushed_request: optional(&document.pushed_authorization_request_endpoint, |text| {
+                near(pushed, text)
+            })?,
+            pushed_request_required: document.require_pushed_authorization_requests,
+            revocation: optional(&document.revocation_endpoint, |text| near(revocation, text))?,
             iss_announced: document.authorization_response_iss_parameter_supported,
+            takes_proofs: !lacks(&document.dpop_signing_alg_values_supported, "ES256"),
             scopes: document.scopes_supported,
         })
     }
@@ -114,21 +87,41 @@ impl Metadata {
 
 impl Document {
     /// A list that is published must hold what we are going to use; none published says nothing.
-    fn check_abilities(&self, needs_proof: bool) -> Result<(), BadMetadata> {
-        let lacks = |list: &Option<Vec<String>>, word: &str| {
-            list.as_ref()
-                .is_some_and(|list| !list.iter().any(|known| known == word))
-        };
-        if lacks(&self.code_challenge_methods_supported, "S256") {
+    fn check(&self, issuer: &Issuer) -> Result<(), BadMetadata> {
+        // Byte for byte (OpenID Connect Discovery 1.0, section 4.3).
+        if self.issuer != issuer.as_str() {
+            Err(BadMetadata("the issuer is another one"))
+        } else if lacks(&self.code_challenge_methods_supported, "S256") {
             Err(BadMetadata("it does not do PKCE with S256"))
         } else if lacks(&self.response_types_supported, "code") {
             Err(BadMetadata("it does not give authorization codes"))
-        } else if needs_proof && lacks(&self.dpop_signing_alg_values_supported, "ES256") {
-            Err(BadMetadata("it does not take proofs with ES256"))
+        } else if self.require_pushed_authorization_requests && self.pushed_authorization_request_endpoint.is_none() {
+            Err(BadMetadata(
+                "pushed requests are required, but there is no endpoint for them",
+            ))
         } else {
             Ok(())
         }
     }
+}
+
+fn lacks(list: &Option<Vec<String>>, word: &str) -> bool {
+    list.as_ref()
+        .is_some_and(|list| !list.iter().any(|known| known == word))
+}
+
+fn endpoint(text: &str, issuer: &Issuer, extra: &[Origin], refusal: &'static str) -> Result<Url, BadMetadata> {
+    let url = Url::parse(text).map_err(|_| BadMetadata(refusal))?;
+    let near = issuer.is_own(&url) || (issuer.may_be_asked(&url) && extra.contains(&url.origin()));
+    if near && url.fragment().is_none() {
+        Ok(url)
+    } else {
+        Err(BadMetadata(refusal))
+    }
+}
+
+fn optional<T, E>(text: &Option<String>, read: impl FnOnce(&String) -> Result<T, E>) -> Result<Option<T>, E> {
+    text.as_ref().map(read).transpose()
 }
 
 #[cfg(test)]
@@ -150,11 +143,11 @@ mod tests {
         document.as_object().cloned().unwrap()
     }
 
-    fn parse(document: &serde_json::Map<String, Value>, needs_proof: bool) -> Result<Metadata, BadMetadata> {
+    fn parse(document: &serde_json::Map<String, Value>) -> Result<Metadata, BadMetadata> {
         let template = IssuerTemplate::parse("https://idp.example/realms/{tenant}", false).unwrap();
         let issuer = template.expand(&TenantId::parse("acme").unwrap()).unwrap();
         let extra = [Url::parse("https://tokens.example").unwrap().origin()];
-        Metadata::parse(&serde_json::to_vec(document).unwrap(), &issuer, &extra, needs_proof)
+        Metadata::parse(&serde_json::to_vec(document).unwrap(), &issuer, &extra)
     }
 
     #[test]
@@ -181,19 +174,19 @@ mod tests {
             ("code_challenge_methods_supported", json!(["plain"]), false),
             ("code_challenge_methods_supported", json!(["plain", "S256"]), true),
             ("response_types_supported", json!(["id_token"]), false),
-            ("dpop_signing_alg_values_supported", json!(["RS256"]), false),
+            ("dpop_signing_alg_values_supported", json!(["RS256"]), true),
             ("unknown_member", json!({"any": "thing"}), true),
         ];
         for (member, value, accepted) in table {
             let mut changed = document();
             changed.insert(member.into(), value.clone());
-            assert_eq!(parse(&changed, true).is_ok(), accepted, "{member}: {value}");
+            assert_eq!(parse(&changed).is_ok(), accepted, "{member}: {value}");
         }
     }
 
     #[test]
     fn what_is_not_there_is_not_needed_unless_it_is() {
-        let metadata = parse(&document(), true).unwrap();
+        let metadata = parse(&document()).unwrap();
         assert_eq!(
             (metadata.pushed_request, metadata.revocation, metadata.scopes),
             (None, None, None)
@@ -201,10 +194,12 @@ mod tests {
         for member in ["issuer", "authorization_endpoint", "token_endpoint", "jwks_uri"] {
             let mut without = document();
             without.remove(member);
-            assert!(parse(&without, true).is_err(), "{member}");
+            assert!(parse(&without).is_err(), "{member}");
         }
-        let mut without_proof = document();
-        without_proof.insert("dpop_signing_alg_values_supported".into(), json!(["RS256"]));
-        assert!(parse(&without_proof, false).is_ok());
+        for (algorithms, takes_proofs) in [(json!(["RS256"]), false), (json!(["ES256"]), true), (json!(null), true)] {
+            let mut changed = document();
+            changed.insert("dpop_signing_alg_values_supported".into(), algorithms);
+            assert_eq!(parse(&changed).unwrap().takes_proofs, takes_proofs);
+        }
     }
 }

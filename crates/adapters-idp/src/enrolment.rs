@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use vestibule_domain::secret::Grant;
 use vestibule_domain::status::{Hint, Untrusted};
 use vestibule_ports::{Enrolled, Identity, IdpError, Interrupt};
 
@@ -15,7 +16,7 @@ use crate::known_issuers::KnownIssuers;
 use crate::oidc_settings::CheckedSettings;
 use crate::pushed_request::not_pushed;
 use crate::redirects::Code;
-use crate::token_answer::{Malformed, TokenAnswer, Tokens};
+use crate::token_answer::{Malformed, RefreshToken, TokenAnswer, Tokens};
 use crate::token_request::redeem;
 use crate::verified_answer::{Doubt, is_bound, prove_identity};
 
@@ -96,28 +97,10 @@ async fn judge(
 ) -> Result<Enrolled, IdpError> {
     let TokenAnswer { refresh_token, tokens } = TokenAnswer::read(answer);
     let Some(refresh_token) = refresh_token else {
-        return Err(match tokens {
-            Err(Malformed::Flaw(Flaw::Cut)) => IdpError::AnswerLost(Hint::new(Flaw::Cut.why())),
-            Err(malformed) => IdpError::UntrustedResponse(Untrusted::TokenAnswer(malformed.why())),
-            Ok(_) => IdpError::UntrustedResponse(Untrusted::TokenAnswer("no refresh token")),
-        });
+        return Err(no_grant(tokens.err()));
     };
-    let asked = request.scopes.join(" ");
-    let granted = tokens
-        .as_ref()
-        .ok()
-        .and_then(|tokens| tokens.scope.clone())
-        .unwrap_or(asked);
-    let grant = GrantContents::new(
-        refresh_token.into_string(),
-        granted,
-        talk.issuer.as_str().into(),
-        talk.client_id.clone(),
-        talk.facts.metadata.token_origin(),
-        talk.key.is_some(),
-        request.nonce_sha256(),
-    )
-    .encode();
+    let granted = tokens.as_ref().ok().and_then(|tokens| tokens.scope.clone());
+    let grant = grant(talk, request, refresh_token, granted);
     let tokens = match tokens {
         Ok(tokens) => tokens,
         Err(malformed) => return Ok(Enrolled::untrusted(Untrusted::TokenAnswer(malformed.why()), grant)),
@@ -129,6 +112,29 @@ async fn judge(
         Err(doubt) => Enrolled::untrusted(doubt.why, grant),
     };
     Ok(with_facts(talk, enrolled, &tokens))
+}
+
+/// The code was redeemed, but nothing came of it: a user exists.
+fn no_grant(malformed: Option<Malformed>) -> IdpError {
+    match malformed {
+        Some(Malformed::Flaw(Flaw::Cut)) => IdpError::AnswerLost(Hint::new(Flaw::Cut.why())),
+        Some(malformed) => IdpError::UntrustedResponse(Untrusted::TokenAnswer(malformed.why())),
+        None => IdpError::UntrustedResponse(Untrusted::TokenAnswer("no refresh token")),
+    }
+}
+
+/// Everything that a later process needs, and what binds it to this server.
+fn grant(talk: &Conversation, request: &AuthorizationRequest, token: RefreshToken, granted: Option<String>) -> Grant {
+    let contents = GrantContents::new(
+        token.into_string(),
+        granted.unwrap_or_else(|| request.scopes.join(" ")),
+        talk.issuer.as_str().into(),
+        talk.client_id.clone(),
+        talk.facts.metadata.token_origin(),
+        talk.key.is_some(),
+        request.nonce_sha256(),
+    );
+    contents.encode()
 }
 
 async fn identity(

@@ -98,6 +98,9 @@ impl HttpFault {
 impl Http {
     /// Sends one request once.
     pub(crate) async fn send(&self, request: Request<Bytes>, limits: Limits) -> Result<Answer, HttpFault> {
+        if limits.timeout.is_zero() {
+            return Err(HttpFault::NotSent("the time for this flow is up"));
+        }
         let client = self
             .client
             .get_or_init(build)

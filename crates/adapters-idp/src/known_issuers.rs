@@ -78,7 +78,7 @@ impl KnownIssuers {
         let fresh = known.filter(|known| is_younger(known.metadata_fetched, now, Duration::from_secs(METADATA_LIFE_S)));
         let (metadata, metadata_fetched) = match &fresh {
             Some(known) => (Arc::clone(&known.facts.metadata), known.metadata_fetched),
-            None => (Arc::new(self.fetch_metadata(issuer, needs_proof).await?), now),
+            None => (Arc::new(self.fetch_metadata(issuer).await?), now),
         };
         let keys_usable =
             fresh.filter(|known| !known.keys_stale || is_younger(known.keys_fetched, now, KEYS_REFETCH_INTERVAL));
@@ -86,6 +86,9 @@ impl KnownIssuers {
             Some(known) => (known.facts.keys, known.keys_fetched, known.keys_stale),
             None => (Arc::new(self.fetch_keys(issuer, &metadata.jwks).await?), now, false),
         };
+        if needs_proof && !metadata.takes_proofs {
+            return Err(NotKnown::Bad("it does not take proofs with ES256"));
+        }
         let facts = IssuerFacts { metadata, keys };
         let known = Known {
             facts: facts.clone(),
@@ -112,10 +115,10 @@ impl KnownIssuers {
         }
     }
 
-    async fn fetch_metadata(&self, issuer: &Issuer, needs_proof: bool) -> Result<Metadata, NotKnown> {
+    async fn fetch_metadata(&self, issuer: &Issuer) -> Result<Metadata, NotKnown> {
         let url = issuer.metadata_url().ok_or(NotKnown::Bad("the issuer is no address"))?;
         let body = self.fetch(issuer, &url, MAX_BODY_BYTES).await?;
-        Metadata::parse(&body, issuer, &self.extra_origins, needs_proof).map_err(|BadMetadata(why)| NotKnown::Bad(why))
+        Metadata::parse(&body, issuer, &self.extra_origins).map_err(|BadMetadata(why)| NotKnown::Bad(why))
     }
 
     async fn fetch_keys(&self, issuer: &Issuer, url: &Url) -> Result<KeySet, NotKnown> {

@@ -19,8 +19,9 @@ pub(crate) struct Doubt {
     pub(crate) key_unknown: bool,
 }
 
-/// Verifies an ID token. Where only its time is wrong, the issuer's own `iat` is taken for its time, since it has just
-/// been made for us; the correction is bounded, so a token that is older stays refused.
+/// Verifies an ID token. Where only its time is wrong, and nothing is known yet of the issuer's time, its own `iat` is
+/// taken for it: the token has just been made for us (OpenID Connect Core 1.0, section 12.2, for a refresh). The
+/// correction is bounded.
 pub(crate) async fn prove_identity(
     talk: &Conversation,
     token: &str,
@@ -28,22 +29,24 @@ pub(crate) async fn prove_identity(
 ) -> Result<Identity, Doubt> {
     let issuer = talk.issuer.as_str();
     let keys = &talk.facts.keys;
+    let nothing_known = talk.ahead_ms().is_none();
     let mut outcome = verify_id_token(token, keys, checks, talk.time.now(issuer)).await;
-    if let Err(TokenFault::Time {
-        issued_at: Some(issued_at),
-    }) = outcome
-    {
+    let issued_at = match &outcome {
+        Ok(token) => token.claims.issued_at,
+        Err(TokenFault::Time { issued_at }) => *issued_at,
+        Err(_) => None,
+    };
+    // A server without a `Date` says its time here.
+    if let Some(issued_at) = issued_at.filter(|_| nothing_known) {
         talk.time.learn(issuer, issued_at);
-        outcome = verify_id_token(token, keys, checks, talk.time.now(issuer)).await;
+        if outcome.is_err() {
+            outcome = verify_id_token(token, keys, checks, talk.time.now(issuer)).await;
+        }
     }
     let token = outcome.map_err(|fault| Doubt {
         why: Untrusted::IdToken(fault.why()),
         key_unknown: fault == TokenFault::UnknownKey,
     })?;
-    // A server without a `Date` says its time here.
-    if let Some(issued_at) = token.claims.issued_at.filter(|_| talk.ahead_ms().is_none()) {
-        talk.time.learn(issuer, issued_at);
-    }
     Ok(identity(talk, token))
 }
 
