@@ -4,7 +4,6 @@
 //! connection can fail in ways that leave open whether it was sent. Whether a request was *certainly not sent* is
 //! decided here, from the transport alone.
 
-use std::error::Error as _;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -206,14 +205,14 @@ fn classify(error: &reqwest::Error) -> HttpFault {
     }
 }
 
-fn speaks_of_tls(error: &reqwest::Error) -> bool {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if error.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
-            return true;
-        }
-        cause = error.source();
+/// Whether TLS itself is among the causes. An `io::Error` hides what it wraps from `source`, so it is opened.
+fn speaks_of_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    if error.is::<rustls::Error>() {
+        return true;
     }
-    false
+    let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    match wrapped {
+        Some(inner) => speaks_of_tls(inner),
+        None => error.source().is_some_and(speaks_of_tls),
+    }
 }

@@ -1,5 +1,6 @@
 //! Authorization endpoints that lead astray.
 
+use vestibule_adapters_idp::limits::FLOW_TIMEOUT;
 use vestibule_domain::status::{Denial, Untrusted};
 use vestibule_ports::{IdpError, Interrupt};
 
@@ -79,7 +80,17 @@ async fn hops_carry_cookies_a_new_proof_each_and_end_after_ten() {
 async fn answers_that_are_no_redirect_are_told_apart() {
     type Expected = fn(&IdpError) -> bool;
     let lost: Expected = |error| matches!(error, IdpError::AnswerLost(_));
-    let table: [(Vec<u8>, Expected); 12] = [
+    let many_headers: String = (0..70).map(|n| format!("X-{n}: 1\r\n")).collect();
+    let table: [(Vec<u8>, Expected); 13] = [
+        (
+            answer(302, &format!("Location: /next\r\n{many_headers}"), ""),
+            |error| {
+                matches!(
+                    error,
+                    IdpError::UntrustedResponse(Untrusted::Redirect("it has too many header fields"))
+                )
+            },
+        ),
         (
             answer(200, "Content-Type: text/html\r\n", "<form id=\"kc-form-login\">"),
             |error| {
@@ -247,4 +258,32 @@ async fn a_nonce_that_the_authorization_endpoint_wants_is_answered_once() {
     let error = device.enroll().await.unwrap_err();
     assert!(matches!(error, IdpError::AuthorizationRefused(_)), "{error:?}");
     assert_eq!(stub.count("/auth"), 4);
+}
+
+#[tokio::test]
+async fn a_flow_that_takes_too_long_ends_and_a_user_may_exist() {
+    let (stub, device) = stub_and_device().await;
+    let clock = device.clock.clone();
+    stub.answer_with("/auth", move |request| {
+        clock.pass(FLOW_TIMEOUT);
+        let state = request.parameter("state").unwrap();
+        redirect(&format!("dev.vestibule.app:/enrolled?code=c&state={state}"))
+    });
+    let error = device.enroll().await.unwrap_err();
+    assert!(matches!(error, IdpError::AnswerLost(_)), "{error:?}");
+    assert_eq!(stub.count("/token"), 0);
+}
+
+#[tokio::test]
+async fn a_token_endpoint_that_cannot_be_reached_after_the_code_is_not_told_as_not_done() {
+    let (stub, device) = stub_and_device().await;
+    let gone = StubServer::start().await;
+    let gone_origin = gone.origin();
+    drop(gone);
+    let settings = settings(&stub.issuer_template()).with_extra_origin(gone_origin.clone());
+    let moved = metadata(stub.port, "").replace(&format!("{}/token", stub.origin()), &format!("{gone_origin}/token"));
+    stub.answer("/acme/.well-known/openid-configuration", json(200, &moved));
+    let error = Device::new(settings, "acme", 1).enroll().await.unwrap_err();
+    assert!(matches!(error, IdpError::AnswerLost(_)), "{error:?}");
+    drop(device);
 }

@@ -16,3 +16,4 @@ mod refreshing;
 mod revoking;
 mod skewed_clocks;
 mod stub_server;
+mod untrusted_servers;

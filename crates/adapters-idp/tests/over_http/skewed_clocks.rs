@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use vestibule_adapters_idp::DeviceProof;
 use vestibule_dev_idp::{DevIdp, Endpoint};
 use vestibule_ports::IdpError;
 
@@ -74,4 +75,26 @@ async fn a_revocation_with_a_stale_proof_is_repeated_too() {
     let (idp, _) = idp().await;
     let grant = device(&idp, "alldated", 0).enroll().await.unwrap().grant;
     device(&idp, "alldated", 3_600).revoke(&grant).await.unwrap();
+}
+
+#[tokio::test]
+async fn without_a_date_and_without_proofs_the_tokens_own_time_is_taken() {
+    let (idp, _) = idp().await;
+    let device = |ahead_s| {
+        let settings = settings(&idp.issuer_template()).with_device_proof(DeviceProof::Never);
+        Device::with_clock(settings, "nodpop", 1, DeviceClock::ahead_by(ahead_s))
+    };
+    for ahead_s in [7_200, -7_200] {
+        let enrolled = device(ahead_s).enroll().await.unwrap();
+        enrolled.identity.unwrap();
+        let refreshed = device(ahead_s).refresh(&enrolled.grant, Some("orders")).await.unwrap();
+        refreshed.identity.unwrap().unwrap();
+        refreshed.access_token.unwrap();
+    }
+    let three_days = 3 * 86_400;
+    let enrolled = device(three_days).enroll().await.unwrap();
+    assert!(
+        enrolled.identity.is_err(),
+        "a server may not move the clock by more than a day"
+    );
 }
