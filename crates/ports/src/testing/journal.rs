@@ -34,6 +34,13 @@ impl Journal {
         self.lock().entries.clone()
     }
 
+    /// How many requests of this kind reached the IdP.
+    #[must_use]
+    pub fn requests(&self, asked: IdpCall) -> usize {
+        let is_asked = |entry: &&JournalEntry| matches!(entry, JournalEntry::Opened { call, .. } if *call == asked);
+        self.lock().entries.iter().filter(is_asked).count()
+    }
+
     pub(super) fn push(&self, entry: JournalEntry) {
         self.lock().entries.push(entry);
     }

@@ -45,6 +45,8 @@
 mod fakes;
 mod faulty;
 mod invariants;
+#[cfg(test)]
+mod invariants_tests;
 mod journal;
 mod late_requests;
 mod mocks;

@@ -175,6 +175,19 @@ impl IdpModel {
         self.sessions.get(issued.session).map(|session| session.user.clone())
     }
 
+    /// The user that the grants or the key within some bytes still lead to.
+    pub(super) fn user_within(&self, bytes: &[u8], now: WallTime) -> Option<UserId> {
+        let holds = |secret: &[u8]| bytes.windows(secret.len()).any(|part| part == secret);
+        let held = self.grants.keys().filter(|grant| holds(grant)).cloned().map(Grant::new);
+        let taken = held
+            .filter(|grant| self.would_accept(grant, now))
+            .find_map(|grant| self.user_of_grant(&grant));
+        taken.or_else(|| {
+            let keys = self.users.values().map(|user| user.key).filter(|key| holds(key));
+            keys.map(EnrolmentKey::new).find_map(|key| self.user_of(&key))
+        })
+    }
+
     pub(super) fn live_sessions(&self, user: &UserId, now: WallTime) -> usize {
         let live = |session: &&Session| session.user == *user && session.is_live(now);
         self.sessions.iter().filter(live).count()

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::sync::{Arc, Mutex};
 
 use vestibule_domain::identifiers::{Audience, UserId};
-use vestibule_domain::secret::{EnrolmentKey, Grant};
+use vestibule_domain::secret::{EnrolmentKey, Grant, Payload};
 
 use super::idp_answers::{IdpState, Script};
 use super::idp_kind::IdpKind;
@@ -151,6 +151,14 @@ impl ScriptedIdp {
     #[must_use]
     pub fn user_of_grant(&self, grant: &Grant) -> Option<UserId> {
         lock(&self.state).model.user_of_grant(grant)
+    }
+
+    /// The user that what lies on a disk still leads to: a grant within it that would be accepted, or, on a recoverable
+    /// server, the key within it. The bytes of grant or key must stand there in a row.
+    #[must_use]
+    pub fn user_within(&self, payload: &Payload) -> Option<UserId> {
+        let state = lock(&self.state);
+        state.model.user_within(payload.expose(), state.now())
     }
 
     /// How many sessions of a user live.

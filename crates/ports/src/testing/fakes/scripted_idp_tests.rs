@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use vestibule_domain::identifiers::{Audience, ClientId, RealmId, TenantId};
-use vestibule_domain::secret::{EnrolmentKey, Grant};
+use vestibule_domain::secret::{EnrolmentKey, Grant, Payload};
 use vestibule_domain::status::{Hint, Untrusted};
 
 use super::{IdpKind, ManualClock, Rotation, ScriptedIdp};
@@ -12,7 +12,7 @@ use crate::identity_provider::{
     EnrollRequest, Enrolled, IdentityProvider, IdpError, Interrupt, RefreshRequest, Refreshed, RevokeRequest,
     UserOrigin,
 };
-use crate::testing::journal::JournalEntry;
+use crate::testing::journal::{IdpCall, JournalEntry};
 
 fn idp(recoverable: bool, rotation: Rotation) -> ScriptedIdp {
     ScriptedIdp::new(IdpKind { recoverable, rotation })
@@ -335,4 +335,28 @@ async fn a_request_is_open_while_others_run_and_closes_even_when_its_caller_is_g
     assert!(dropped.as_mut().poll(&mut context).is_pending());
     drop(dropped);
     assert_eq!(order(before), [true, false]);
+}
+
+#[tokio::test]
+async fn what_lies_on_a_disk_leads_to_a_user_by_its_grant_or_by_its_key() {
+    let payload = |parts: &[&[u8]]| Payload::new(parts.concat());
+    for recoverable in [true, false] {
+        let server = idp(recoverable, Rotation::Reuse(0));
+        let enrolled = enroll(&server, 1).await.unwrap();
+        let stored = payload(&[b"x", &[1; 32], b"y", enrolled.grant.expose(), b"z"]);
+        let by_user = Some(user(&enrolled).clone());
+        assert_eq!(server.user_within(&stored), by_user);
+        server.end_sessions(user(&enrolled));
+        assert_eq!(server.user_within(&stored), by_user.filter(|_| recoverable));
+        assert_eq!(server.user_within(&payload(&[b"nothing"])), None);
+    }
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_kind() {
+    let server = idp(true, Rotation::Reuse(0));
+    let grant = enroll(&server, 1).await.unwrap().grant;
+    refresh(&server, &grant).await.unwrap();
+    let counted = [IdpCall::Enroll, IdpCall::Refresh, IdpCall::Revoke].map(|call| server.journal().requests(call));
+    assert_eq!(counted, [1, 1, 0]);
 }

@@ -1,11 +1,13 @@
 //! Ports whose calls meet the faults of a plan.
 
 use core::fmt;
-use core::future::Future;
+use core::future::{Future, pending};
+use core::time::Duration;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use vestibule_domain::identifiers::{OwnerId, RealmId, RecordHandle, TenantId};
+use vestibule_domain::instant::{BootTime, WallTime};
 use vestibule_domain::record::{Lookup, Place, Revision};
 use vestibule_domain::record_lease::Presence;
 use vestibule_domain::secret::Password;
@@ -13,6 +15,7 @@ use vestibule_domain::status::{Hint, Untrusted};
 
 use super::fault::{Fault, Operation};
 use super::process::Process;
+use crate::clock::Clock;
 use crate::flow_presence::{Entered, FlowPresence, PresenceError};
 use crate::identity_provider::{
     EnrollRequest, Enrolled, IdentityProvider, IdpError, RefreshRequest, Refreshed, RevokeRequest,
@@ -84,7 +87,7 @@ impl<P: ?Sized> Faulty<P> {
                 answer
             }
             Some(fate @ (Fault::DoneLate | Fault::KilledLate)) => {
-                plan.send_late(Box::pin(async move { drop(call.await) }));
+                plan.send_late(operation, Box::pin(async move { drop(call.await) }));
                 if fate == Fault::KilledLate {
                     self.process.kill();
                 }
@@ -92,9 +95,7 @@ impl<P: ?Sized> Faulty<P> {
                 return Err(errors.unclear);
             }
         };
-        if operation.is_request() {
-            plan.deliver_late().await;
-        }
+        plan.deliver_behind(operation).await;
         self.process.while_alive().await;
         answer
     }
@@ -251,6 +252,24 @@ impl<P: ?Sized + PasswordSource + 'static> PasswordSource for Faulty<P> {
         };
         let call = async move { inner.ask(request).await };
         self.call(Operation::Ask, call, errors, |password| password).await
+    }
+}
+
+/// A clock without faults, whose sleeps end with the process. It is not counted.
+#[async_trait]
+impl<P: ?Sized + Clock + 'static> Clock for Faulty<P> {
+    fn wall(&self) -> WallTime {
+        self.inner.wall()
+    }
+
+    fn since_boot(&self) -> BootTime {
+        self.inner.since_boot()
+    }
+
+    async fn sleep(&self, time: Duration) {
+        if self.process.run(self.inner.sleep(time)).await.is_none() {
+            pending::<()>().await;
+        }
     }
 }
 

@@ -30,6 +30,7 @@ use super::plan::FaultPlan;
 #[derive(Debug)]
 pub struct FaultEnumeration {
     depth: usize,
+    faults: Vec<Fault>,
     running: Option<FaultPlan>,
     planned: Vec<Vec<(usize, Fault)>>,
 }
@@ -38,9 +39,17 @@ impl FaultEnumeration {
     pub(super) fn new(depth: usize) -> Self {
         Self {
             depth,
+            faults: Fault::ENUMERATED.to_vec(),
             running: None,
             planned: vec![Vec::new()],
         }
+    }
+
+    /// Plans these faults alone; the held ones, too, where somebody releases them.
+    #[must_use]
+    pub fn only(mut self, faults: &[Fault]) -> Self {
+        self.faults = faults.to_vec();
+        self
     }
 
     /// Plans one fault more behind the last of a life that has run.
@@ -52,7 +61,7 @@ impl FaultEnumeration {
         let last = faults.last().map_or(0, |(call, _)| *call);
         for (index, operation) in life.calls().into_iter().enumerate().skip(last) {
             let applies = |fault: &Fault| fault.applies_to(operation) && (life.has_clock() || !fault.is_late());
-            for fault in Fault::ENUMERATED.into_iter().filter(applies) {
+            for fault in self.faults.iter().copied().filter(applies) {
                 let mut longer = faults.clone();
                 longer.push((index + 1, fault));
                 self.planned.push(longer);

@@ -12,8 +12,9 @@ pub enum Fault {
     NotDoneButUnclear,
     /// It is done, but the error leaves that open: the answer was lost.
     DoneButLost,
-    /// The request is slow: the caller is told that its answer was lost, and it arrives later, but within 5 s. Behind the
-    /// next request if that leaves sooner. Enumerated where the plan knows a clock.
+    /// It is slow: the caller is told that the answer was lost, and it is done later, but within 5 s. A request behind the
+    /// next request, a write behind the next call to the storage, if that comes sooner. Enumerated where the plan knows a
+    /// clock.
     DoneLate,
     /// The answer comes with its grant, but nothing else of it must be trusted.
     Untrusted,
@@ -21,7 +22,7 @@ pub enum Fault {
     KilledBefore,
     /// It is done, and the process is killed before it has the answer.
     KilledAfter,
-    /// The process is killed while its request is on the way; it arrives later, as with [`DoneLate`](Self::DoneLate).
+    /// The process is killed while its call is on the way; it is done later, as with [`DoneLate`](Self::DoneLate).
     KilledLate,
     /// The caller is stopped before the call, until [`FaultPlan::release`](super::FaultPlan::release).
     HeldBefore,
@@ -42,7 +43,7 @@ impl Fault {
         Self::KilledLate,
     ];
 
-    /// Whether the request arrives later than its caller waits.
+    /// Whether it is done later than its caller waits.
     #[must_use]
     pub const fn is_late(self) -> bool {
         matches!(self, Self::DoneLate | Self::KilledLate)
@@ -53,8 +54,12 @@ impl Fault {
     pub const fn applies_to(self, operation: Operation) -> bool {
         match self {
             Self::NotDone | Self::KilledBefore | Self::HeldBefore => true,
-            Self::NotDoneButUnclear | Self::DoneButLost | Self::KilledAfter | Self::HeldAfter => operation.has_effect(),
-            Self::DoneLate | Self::KilledLate => operation.is_request(),
+            Self::NotDoneButUnclear
+            | Self::DoneButLost
+            | Self::DoneLate
+            | Self::KilledAfter
+            | Self::KilledLate
+            | Self::HeldAfter => operation.has_effect(),
             Self::Untrusted => matches!(operation, Operation::Enroll | Operation::Refresh),
         }
     }

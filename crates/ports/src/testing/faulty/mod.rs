@@ -3,6 +3,8 @@
 mod decorators;
 mod enumeration;
 mod fault;
+#[cfg(test)]
+mod faulty_tests;
 mod plan;
 mod process;
 

@@ -17,10 +17,16 @@ use super::process::Process;
 use crate::clock::Clock;
 use crate::testing::late_requests::arriving_late;
 
-/// A slow request arrives this long after it was sent: just before others may take its lease for settled.
+/// A slow call is done this long after it was made: just before others may take its lease for settled.
 const LATE_AFTER: Duration = SETTLE.saturating_sub(Duration::from_millis(1));
 
-/// A call that reaches the other side later than its caller waited.
+/// A call that is done later than its caller waited.
+struct Late {
+    operation: Operation,
+    arrives: BootTime,
+    call: LateCall,
+}
+
 pub(super) type LateCall = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A list of (number of the call, fault). Calls are numbered from 1, in one sequence over all ports of all processes of
@@ -37,7 +43,7 @@ struct Shared {
 #[derive(Default)]
 struct State {
     calls: Vec<Operation>,
-    late: Vec<(BootTime, LateCall)>,
+    late: Vec<Late>,
     clock: Option<Arc<dyn Clock>>,
 }
 
@@ -103,7 +109,7 @@ impl FaultPlan {
         });
     }
 
-    /// Tells the plan the time, so that slow requests ([`Fault::DoneLate`]) arrive before their 5 s are over.
+    /// Tells the plan the time, so that slow calls ([`Fault::DoneLate`]) are done before their 5 s are over.
     pub fn use_clock(&self, clock: Arc<dyn Clock>) {
         self.state().clock = Some(clock);
     }
@@ -112,24 +118,28 @@ impl FaultPlan {
         self.state().clock.is_some()
     }
 
-    /// Lets every slow request arrive now. By itself it arrives before the first call behind its time, or behind the
-    /// first request that leaves before its time.
+    /// Does every slow call now. By itself it is done before the first call behind its time, or behind the first of its
+    /// kind before that.
     pub async fn deliver_late(&self) {
-        self.deliver(BootTime::from_ms(u64::MAX)).await;
+        self.deliver(|_| true).await;
     }
 
-    /// Lets the slow requests arrive whose time has come.
+    /// Does the slow calls whose time has come.
     pub(super) async fn deliver_due(&self) {
         let now = self.now();
-        self.deliver(now).await;
+        self.deliver(|late| late.arrives <= now).await;
     }
 
-    async fn deliver(&self, until: BootTime) {
-        let late = core::mem::take(&mut self.state().late);
-        let (due, later): (Vec<_>, Vec<_>) = late.into_iter().partition(|(arrives, _)| *arrives <= until);
-        self.state().late.extend(later);
-        for (_, call) in due {
-            arriving_late(call).await;
+    /// Does the slow calls that were overtaken by this one.
+    pub(super) async fn deliver_behind(&self, operation: Operation) {
+        self.deliver(|late| late.operation.is_request() == operation.is_request())
+            .await;
+    }
+
+    async fn deliver(&self, is_due: impl Fn(&Late) -> bool) {
+        let due: Vec<_> = self.state().late.extract_if(.., |late| is_due(late)).collect();
+        for late in due {
+            arriving_late(late.call).await;
         }
     }
 
@@ -145,9 +155,13 @@ impl FaultPlan {
         self.0.faults.get(&state.calls.len()).copied()
     }
 
-    pub(super) fn send_late(&self, call: LateCall) {
+    pub(super) fn send_late(&self, operation: Operation, call: LateCall) {
         let arrives = self.now().after(LATE_AFTER);
-        self.state().late.push((arrives, call));
+        self.state().late.push(Late {
+            operation,
+            arrives,
+            call,
+        });
     }
 
     pub(super) async fn hold(&self) {
