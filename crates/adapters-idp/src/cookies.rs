@@ -161,4 +161,13 @@ mod tests {
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
         assert_eq!(jar(&lines).jar.len(), MAX_COOKIES);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_set_cookie_line_breaks_a_request(line in "[ -~]{0,60}") {
+            if let Some(header) = jar(&[&line]).header_for("/realms/acme/x") {
+                proptest::prop_assert!(http::HeaderValue::from_str(&header).is_ok());
+            }
+        }
+    }
 }

@@ -285,4 +285,17 @@ mod tests {
             "https://idp.example/realms/acme/.well-known/openid-configuration"
         );
     }
+
+    proptest::proptest! {
+        #[test]
+        fn every_tenant_that_the_grammar_takes_stays_in_its_segment(tenant in "\\PC{1,40}") {
+            let template = template("https://idp.example/realms/{tenant}/oidc");
+            if let Ok(tenant) = TenantId::parse(&tenant) {
+                let issuer = template.expand(&tenant).unwrap();
+                proptest::prop_assert_eq!(issuer.url.origin().ascii_serialization(), "https://idp.example");
+                proptest::prop_assert_eq!(segments(&issuer.url).len(), 3);
+                proptest::prop_assert_eq!(template.issuer_of(issuer.as_str()), Some(issuer));
+            }
+        }
+    }
 }

@@ -333,4 +333,15 @@ mod tests {
             .unwrap();
         assert_eq!(format!("{hop:?}"), "Code(Code(..))");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_location_leads_off_the_issuers_origin(location in "\\PC{0,60}|(https?:)?[/\\\\]{0,3}[a-z@:.#?/\\\\]{0,40}") {
+            let is_a_header = HeaderValue::from_str(&location).is_ok();
+            if is_a_header && let Some(Ok(Hop::Next(next))) = follow(302, &location, false) {
+                proptest::prop_assert_eq!(next.origin().ascii_serialization(), "https://idp.example");
+                proptest::prop_assert!(next.username().is_empty());
+            }
+        }
+    }
 }

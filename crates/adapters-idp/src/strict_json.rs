@@ -127,4 +127,13 @@ mod tests {
         let deep = format!("{{\"a\":{}{}}}", "[".repeat(10_000), "]".repeat(10_000));
         assert_eq!(parse_object(deep.as_bytes()), Err(NotStrictJson::Malformed));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn what_it_reads_is_what_everybody_reads(text in r#"\{("[ab]":([0-9]|"x"|\[1,2\]|\{"c":null\}),?){0,3}\}?"#) {
+            if let Ok(object) = parse_object(text.as_bytes()) {
+                proptest::prop_assert_eq!(Value::Object(object), serde_json::from_str::<Value>(&text).unwrap());
+            }
+        }
+    }
 }

@@ -327,4 +327,19 @@ mod tests {
         );
         assert!(!format!("{answer:?}").contains("canary"));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(body: Vec<u8>) {
+            let answer = Answer { status: StatusCode::OK, headers: HeaderMap::new(), body: body.into(), flaw: None };
+            let _read = TokenAnswer::read(&answer);
+        }
+
+        #[test]
+        fn whatever_follows_a_whole_refresh_token_does_not_lose_it(token in "[!-~]{1,64}", rest in "[^\"]{0,64}") {
+            let quoted = serde_json::to_string(&token).unwrap();
+            let answer = read(&format!("{{\"refresh_token\":{quoted}{rest}"), None);
+            proptest::prop_assert_eq!(found(&answer), Some(token));
+        }
+    }
 }
