@@ -80,7 +80,7 @@ fn no_file_names_the_host_of_a_package_registry() {
 #[test]
 fn no_test_is_ignored_and_no_work_is_left_as_a_mark() {
     let marks = [
-        concat!("#[ig", "nore"),
+        concat!("#[", "ignore"),
         concat!("TO", "DO"),
         concat!("FIX", "ME"),
         concat!("allow(dead", "_code"),
