@@ -1,6 +1,10 @@
 //! Secrets that tie records to this device.
 
 mod device_derivation;
+mod file;
+mod key_file;
+mod machine_id;
 mod memory;
 
+pub use file::FileDeviceKey;
 pub use memory::MemoryDeviceKey;

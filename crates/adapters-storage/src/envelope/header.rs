@@ -2,7 +2,7 @@
 
 use minicbor::bytes::ByteArray;
 use minicbor::{CborLen, Decode, Encode};
-use vestibule_domain::identifiers::{ClientId, RealmId, RecordId, TenantId, WriteId};
+use vestibule_domain::identifiers::{ClientId, RealmId, RecordHandle, RecordId, TenantId, WriteId};
 use vestibule_domain::record::{Header, Slot, Unreadable};
 
 use super::aead::NONCE_BYTES;
@@ -33,6 +33,9 @@ pub(crate) struct SealedHeader {
     realm: String,
     #[n(8)]
     client: String,
+    /// The handle that a queued revocation was written under: a random one, which nothing else in it tells.
+    #[n(9)]
+    own_handle: Option<ByteArray<16>>,
 }
 
 impl SealedHeader {
@@ -42,6 +45,7 @@ impl SealedHeader {
         body_nonce: [u8; NONCE_BYTES],
         header: &Header,
         machine: Option<[u8; 32]>,
+        own_handle: Option<RecordHandle>,
     ) -> Result<Self, EnvelopeError> {
         Ok(Self {
             protection,
@@ -53,6 +57,7 @@ impl SealedHeader {
             tenant: header.tenant_id.as_str().to_owned(),
             realm: header.slot.realm.as_str().to_owned(),
             client: header.slot.client_id.as_str().to_owned(),
+            own_handle: own_handle.map(|handle| (*handle.as_bytes()).into()),
         })
     }
 
@@ -84,6 +89,11 @@ impl SealedHeader {
             tenant_id: TenantId::parse(&self.tenant).map_err(|_| Unreadable::Corrupted)?,
             slot,
         })
+    }
+
+    /// The handle of its own that it was written under.
+    pub(crate) fn own_handle(&self) -> Option<RecordHandle> {
+        self.own_handle.map(|handle| RecordHandle::from_bytes(handle.into()))
     }
 
     /// The machine that sealed it.

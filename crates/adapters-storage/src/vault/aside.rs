@@ -9,11 +9,11 @@
 
 use vestibule_domain::identifiers::RecordHandle;
 use vestibule_domain::record::{Header, Lookup, Revision, Unreadable};
-use vestibule_ports::StorageError;
+use vestibule_ports::{ListedRecord, StorageError};
 
 use super::reading::Found;
 use super::settled_write::WriteMark;
-use super::{Vault, record_names};
+use super::{MAX_RECORDS_PER_PAGE, Vault, record_names};
 
 impl Vault {
     pub(super) async fn keep_copy_aside(
@@ -28,9 +28,12 @@ impl Vault {
             return Err(StorageError::Conflict);
         }
         let header = &original.record.header;
-        let aside = record_names::handle_of_own(header);
+        let aside = record_names::handle_of_aside(header);
         if aside == handle {
             return Ok(aside);
+        }
+        if record_names::is_revocation(header) {
+            return Err(StorageError::Unsupported(record_names::MISPLACED));
         }
         let expected = match self.copy_standing(aside).await? {
             Copy::None => None,
@@ -50,7 +53,7 @@ impl Vault {
         expected: Option<Revision>,
     ) -> Result<Revision, StorageError> {
         let Lookup::Present(copy) = self.find(aside).await? else {
-            return Err(StorageError::NotThere);
+            return self.already_back(aside).await;
         };
         let header = &copy.record.header;
         if !record_names::is_aside(aside, header) {
@@ -70,13 +73,30 @@ impl Vault {
         Ok(settled.revision)
     }
 
+    /// A copy that is gone because it was put back already: its record stands in its slot.
+    async fn already_back(&self, aside: RecordHandle) -> Result<Revision, StorageError> {
+        let mut after = None;
+        loop {
+            let page = self.list_records(after, MAX_RECORDS_PER_PAGE).await?;
+            let is_it = |record: &ListedRecord| {
+                let header = record.header.as_ref().ok();
+                !record.aside && header.is_some_and(|header| record_names::handle_of_aside(header) == aside)
+            };
+            match (page.records.into_iter().find(is_it), page.next) {
+                (Some(record), _) => return Ok(record.revision),
+                (None, None) => return Err(StorageError::NotThere),
+                (None, next) => after = next,
+            }
+        }
+    }
+
     async fn copy_standing(&self, aside: RecordHandle) -> Result<Copy, StorageError> {
         let Lookup::Present(loaded) = self.load(aside).await? else {
             return Ok(Copy::None);
         };
         let revision = loaded.revision.clone();
         match self.prove(aside, loaded).await {
-            Ok(found) => Ok(Copy::Proven(found)),
+            Ok(found) => Ok(Copy::Proven(Box::new(found))),
             Err(StorageError::Unreadable(Unreadable::Corrupted | Unreadable::RestoredWithoutKey)) => {
                 Ok(Copy::Useless(revision))
             }
@@ -90,7 +110,7 @@ enum Copy {
     None,
     /// Something that nobody can ever put back.
     Useless(Revision),
-    Proven(Found),
+    Proven(Box<Found>),
 }
 
 fn is_newer(copy: &Header, original: &Header) -> bool {

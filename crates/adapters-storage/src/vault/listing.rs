@@ -55,7 +55,7 @@ impl Vault {
         };
         let revision = loaded.revision.clone();
         let unreadable = |why: Unreadable| Ok(Some(ListedRecord::new(handle, revision.clone(), Err(why))));
-        match self.find(handle).await {
+        match self.find_loaded(handle, loaded).await {
             Ok(Lookup::Absent) => Ok(None),
             Ok(Lookup::Present(found)) => {
                 let header = found.record.header;

@@ -35,8 +35,8 @@ pub use settled_write::MAX_SENDS_OF_ONE_WRITE;
 ///   taken for absent.
 /// - The device key is made at the first sealing, and only after the byte store has proven that no record exists.
 /// - Within one vault an older state of a record than one already seen is refused as corrupted.
-/// - A record in stage `Revoking` lies at the handle that is made of its record id, and so does a copy kept aside; every
-///   other record lies at the handle of its slot.
+/// - A copy kept aside lies at the handle that is made of its record id, a record in stage `Revoking` at the handle that
+///   it was written under, every other record at the handle of its slot. Anywhere else a record is corrupted.
 ///
 /// This version seals mode `no`; the first write of any other mode is refused before anything is touched.
 pub struct Vault {

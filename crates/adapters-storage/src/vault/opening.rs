@@ -32,6 +32,9 @@ impl Vault {
         record: &ProvenRecord,
         credential: &Credential,
     ) -> Result<(Payload, RecordKey), StorageError> {
+        if matches!(record.header.mode, AuthenticationMode::No) && !matches!(credential, Credential::None) {
+            return Err(StorageError::WrongCredential);
+        }
         let mode_secret = mode_secret(record.header.mode, credential)?;
         let protection = &record.sealed.protection;
         let data_key = self.unwrap_data_key(protection, &mode_secret).await?;

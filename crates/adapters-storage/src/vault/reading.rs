@@ -31,9 +31,18 @@ impl Vault {
 
     /// What lies at a handle.
     pub(super) async fn find(&self, handle: RecordHandle) -> Result<Lookup<Found>, StorageError> {
-        let Lookup::Present(loaded) = self.load(handle).await? else {
-            return Ok(Lookup::Absent);
-        };
+        match self.load(handle).await? {
+            Lookup::Absent => Ok(Lookup::Absent),
+            Lookup::Present(loaded) => self.find_loaded(handle, loaded).await,
+        }
+    }
+
+    /// Proves what was loaded from a handle, and that it is not older than what was seen.
+    pub(super) async fn find_loaded(
+        &self,
+        handle: RecordHandle,
+        loaded: Loaded,
+    ) -> Result<Lookup<Found>, StorageError> {
         let found = self.prove(handle, loaded).await?;
         if !self.is_rolled_back(&found) {
             return Ok(Lookup::Present(found));
@@ -61,7 +70,8 @@ impl Vault {
         let device_key = DeviceKeyId(sealed.protection.device_key_id);
         let index = self.device.index_key(device_key).await?;
         let record = ProvenRecord::prove(loaded.bytes, sealed, &index)?;
-        record_names::check_place(handle, &record.header).map_err(StorageError::Unreadable)?;
+        record_names::check_place(handle, &record.header, record.sealed.own_handle())
+            .map_err(StorageError::Unreadable)?;
         Ok(Found {
             handle,
             revision: loaded.revision,

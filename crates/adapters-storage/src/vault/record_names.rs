@@ -36,8 +36,8 @@ pub(super) fn handle_of_slot(slot: &Slot) -> RecordHandle {
     RecordHandle::from_bytes(id)
 }
 
-/// The handle of a record that lies under its own id: kept aside, or a queued revocation.
-pub(super) const fn handle_of_own(header: &Header) -> RecordHandle {
+/// The handle of the copy that is kept aside of a record.
+pub(super) const fn handle_of_aside(header: &Header) -> RecordHandle {
     RecordHandle::from_bytes(*header.record_id.as_bytes())
 }
 
@@ -66,33 +66,45 @@ pub(super) fn kind_of(name: &StoreName) -> EntryKind {
     }
 }
 
-/// Whether a record may lie at a handle: at its slot, or under its own id; a queued revocation only there.
-pub(super) fn check_place(handle: RecordHandle, header: &Header) -> Result<(), Unreadable> {
-    let at_own = handle == handle_of_own(header);
-    let at_slot = handle == handle_of_slot(&header.slot) && !is_revocation(header);
-    if at_own || at_slot {
-        Ok(())
+/// Whether a record may lie at a handle: at its slot, or under its own id as a copy kept aside; a queued revocation only
+/// under the handle that it was written under.
+pub(super) fn check_place(
+    handle: RecordHandle,
+    header: &Header,
+    own_handle: Option<RecordHandle>,
+) -> Result<(), Unreadable> {
+    let fits = if is_revocation(header) {
+        own_handle == Some(handle)
     } else {
-        Err(Unreadable::Corrupted)
-    }
+        own_handle.is_none() && (handle == handle_of_slot(&header.slot) || handle == handle_of_aside(header))
+    };
+    if fits { Ok(()) } else { Err(Unreadable::Corrupted) }
+}
+
+/// The handle that a queued revocation is bound to; every other record is found by what its header says.
+pub(super) const fn own_handle(handle: RecordHandle, header: &Header) -> Option<RecordHandle> {
+    if is_revocation(header) { Some(handle) } else { None }
 }
 
 /// Whether a record at a handle is a copy kept aside.
 pub(super) fn is_aside(handle: RecordHandle, header: &Header) -> bool {
-    !is_revocation(header) && handle == handle_of_own(header) && handle != handle_of_slot(&header.slot)
+    !is_revocation(header) && handle == handle_of_aside(header) && handle != handle_of_slot(&header.slot)
 }
 
 /// The handle that a write goes to, if its record belongs there.
 pub(super) fn handle_for_write(place: &Place, header: &Header) -> Result<RecordHandle, StorageError> {
     let handle = handle_of_place(place);
-    check_place(handle, header).map(|()| handle).map_err(|_| {
-        StorageError::Unsupported(InvalidParameter {
-            field: "place",
-            why: "is not where this record belongs: its slot, or the handle made of its record id",
-        })
-    })
+    check_place(handle, header, own_handle(handle, header))
+        .map(|()| handle)
+        .map_err(|_| StorageError::Unsupported(MISPLACED))
 }
 
-const fn is_revocation(header: &Header) -> bool {
+/// A record that does not belong where it is to go.
+pub(super) const MISPLACED: InvalidParameter = InvalidParameter {
+    field: "place",
+    why: "is not where this record belongs",
+};
+
+pub(super) const fn is_revocation(header: &Header) -> bool {
     matches!(header.stage, Stage::Revoking { .. })
 }

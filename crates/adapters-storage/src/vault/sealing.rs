@@ -1,6 +1,6 @@
 //! Makes the bytes of a record, under a new protection or under the one that it has.
 
-use vestibule_domain::identifiers::InvalidParameter;
+use vestibule_domain::identifiers::{InvalidParameter, RecordHandle};
 use vestibule_domain::record::{Header, Lookup, Unreadable};
 use vestibule_domain::secret::{Payload, RecordKey};
 use vestibule_ports::{Content, Credential, DeviceKeyId, StorageError};
@@ -27,16 +27,22 @@ pub(super) struct Sealed {
 
 impl Vault {
     /// Seals what a write puts in.
-    pub(super) async fn seal(&self, header: &Header, content: &Content) -> Result<Sealed, StorageError> {
+    pub(super) async fn seal(
+        &self,
+        handle: RecordHandle,
+        header: &Header,
+        content: &Content,
+    ) -> Result<Sealed, StorageError> {
         match content {
-            Content::Seal { payload, credential } => self.seal_anew(header, payload, credential).await,
-            Content::Reseal { payload, key } => self.seal_again(header, payload, key).await,
+            Content::Seal { payload, credential } => self.seal_anew(handle, header, payload, credential).await,
+            Content::Reseal { payload, key } => self.seal_again(handle, header, payload, key).await,
         }
     }
 
     /// A new data key; and the proof that it re-opens, from the very bytes and by the way that a later process takes.
     async fn seal_anew(
         &self,
+        handle: RecordHandle,
         header: &Header,
         payload: &Payload,
         credential: &Credential,
@@ -44,7 +50,7 @@ impl Vault {
         let secret = mode_secret(header.mode, credential)?;
         let device_key = self.device_key_for_sealing().await?;
         let (protection, data_key) = self.protect(header, device_key, &secret).await?;
-        let bytes = self.seal_body(header, protection, &data_key, payload).await?;
+        let bytes = self.seal_body(handle, header, protection, &data_key, payload).await?;
         let index = self.device.index_key(device_key).await?;
         let proven = ProvenRecord::prove(bytes.clone(), ProvenRecord::peek(&bytes)?, &index)?;
         let (reopened, key) = self.open_with_credential(&proven, credential).await?;
@@ -57,14 +63,22 @@ impl Vault {
     }
 
     /// The same data key, epoch and credential; only the body and what is bound to it are new.
-    async fn seal_again(&self, header: &Header, payload: &Payload, key: &RecordKey) -> Result<Sealed, StorageError> {
-        let opened = OpenedKey::take(key).ok_or(NOT_ITS_KEY)?;
+    async fn seal_again(
+        &self,
+        handle: RecordHandle,
+        header: &Header,
+        payload: &Payload,
+        key: &RecordKey,
+    ) -> Result<Sealed, StorageError> {
+        let opened = OpenedKey::take(key).ok_or(StorageError::WrongCredential)?;
         let protection = opened.protection.clone();
         let same_epoch = protection.record_id == *header.record_id.as_bytes() && protection.epoch == header.epoch;
         if !same_epoch || protection.checked_mode() != Ok(header.mode) {
-            return Err(NOT_ITS_KEY);
+            return Err(OTHER_PROTECTION);
         }
-        let bytes = self.seal_body(header, protection, &opened.data_key(), payload).await?;
+        let bytes = self
+            .seal_body(handle, header, protection, &opened.data_key(), payload)
+            .await?;
         Ok(Sealed {
             bytes,
             key: key.clone(),
@@ -123,6 +137,7 @@ impl Vault {
 
     async fn seal_body(
         &self,
+        handle: RecordHandle,
         header: &Header,
         protection: Protection,
         data_key: &DataKey,
@@ -131,12 +146,18 @@ impl Vault {
         let index = self.device.index_key(DeviceKeyId(protection.device_key_id)).await?;
         let machine = self.device.machine().await?;
         let nonce = make_nonce(&*self.entropy).map_err(without_randomness)?;
-        let sealed = SealedHeader::new(protection, nonce, header, machine)?;
+        let sealed = SealedHeader::new(
+            protection,
+            nonce,
+            header,
+            machine,
+            record_names::own_handle(handle, header),
+        )?;
         Ok(sealed_record::seal(&sealed, data_key, payload, &index)?)
     }
 }
 
-const NOT_ITS_KEY: StorageError = StorageError::Unsupported(InvalidParameter {
-    field: "record_key",
-    why: "belongs to another record, epoch or mode",
+const OTHER_PROTECTION: StorageError = StorageError::Unsupported(InvalidParameter {
+    field: "header",
+    why: "changes what a reseal must keep: record id, epoch or mode",
 });

@@ -12,7 +12,7 @@ impl Vault {
     pub(super) async fn write_record(&self, request: WriteRequest) -> Result<Written, StorageError> {
         let header = &request.header;
         let handle = record_names::handle_for_write(&request.place, header)?;
-        let Sealed { bytes, key } = self.seal(header, &request.content).await?;
+        let Sealed { bytes, key } = self.seal(handle, header, &request.content).await?;
         let mark = WriteMark::of(header);
         let settled = self.settle(handle, request.expected, bytes.clone(), mark).await?;
         self.seen.wrote(header);

@@ -6,12 +6,12 @@ use sha2::{Digest, Sha256};
 use vestibule_adapters_storage::{MemoryByteStore, MemoryDeviceKey, Vault};
 use vestibule_domain::authentication_mode::AuthenticationMode;
 use vestibule_domain::identifiers::{ClientId, OwnerId, RealmId, RecordHandle, RecordId, TenantId, UserId, WriteId};
-use vestibule_domain::instant::BootTime;
-use vestibule_domain::record::{Header, Lease, Place, Revision, Slot, Stage};
+use vestibule_domain::instant::{BootTime, WallTime};
+use vestibule_domain::record::{Header, Lease, Lookup, OutdatedCause, Place, Revision, Slot, Stage};
 use vestibule_domain::secret::{Payload, RecordKey};
 use vestibule_ports::{
-    ByteStore, Content, Credential, Entropy, EntropyError, Key, Opened, SecureStorage, StorageError, WriteRequest,
-    Written,
+    ByteStore, Content, Credential, Entropy, EntropyError, Key, Opened, SecureStorage, StorageError, StoreName,
+    WriteRequest, Written,
 };
 
 /// Bytes that repeat themselves from run to run: SHA-256 of a seed and a counter.
@@ -169,4 +169,68 @@ pub(crate) async fn open(vault: &Vault, header: &Header) -> Result<Opened, Stora
 /// The text that a place holds now.
 pub(crate) async fn text(vault: &Vault, header: &Header) -> String {
     String::from_utf8(open(vault, header).await.unwrap().payload.expose().to_vec()).unwrap()
+}
+
+/// One of each stage, with and without what is optional in it.
+pub(crate) fn every_stage() -> Vec<Stage> {
+    let user = UserId::parse("user-1").unwrap();
+    let owned = Lease {
+        owner: Some(OwnerId::from_bytes([9; 16])),
+        written: BootTime::from_ms(u64::MAX),
+    };
+    let abandoned = Lease { owner: None, ..owned };
+    let outdated = |cause| Stage::Outdated {
+        user: user.clone(),
+        cause,
+    };
+    vec![
+        Stage::Enrolling { lease: owned },
+        Stage::Enrolling { lease: abandoned },
+        Stage::Active { user: user.clone() },
+        Stage::Rotating {
+            user: user.clone(),
+            lease: owned,
+        },
+        outdated(OutdatedCause::Refused),
+        outdated(OutdatedCause::AnotherUser),
+        Stage::Deleting {
+            user: None,
+            lease: abandoned,
+        },
+        Stage::Deleting {
+            user: Some(user.clone()),
+            lease: owned,
+        },
+        Stage::Revoking { until: None },
+        Stage::Revoking {
+            until: Some(WallTime::from_unix_ms(-1)),
+        },
+    ]
+}
+
+/// The handle that a header's record lies at.
+pub(crate) async fn handle(vault: &Vault, header: &Header) -> RecordHandle {
+    match vault.describe(place(header)).await.unwrap() {
+        Lookup::Present(described) => described.handle,
+        Lookup::Absent => panic!("no record at {:?}", place(header)),
+    }
+}
+
+/// The sealed bytes at a handle.
+pub(crate) async fn bytes_at(store: &dyn ByteStore, handle: RecordHandle) -> Vec<u8> {
+    let name = StoreName::new(&handle.to_string()).unwrap();
+    match store.load(name).await.unwrap() {
+        Lookup::Present(loaded) => loaded.bytes,
+        Lookup::Absent => panic!("nothing at {handle}"),
+    }
+}
+
+/// Puts bytes under a name, over whatever lies there.
+pub(crate) async fn plant(store: &dyn ByteStore, name: &str, bytes: Vec<u8>) {
+    let name = StoreName::new(name).unwrap();
+    let standing = match store.load(name.clone()).await.unwrap() {
+        Lookup::Present(loaded) => Some(loaded.revision),
+        Lookup::Absent => None,
+    };
+    store.replace(name, standing, bytes).await.unwrap();
 }

@@ -1,0 +1,95 @@
+//! The file of a device key: how it is read, and how it is made once.
+
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::Arc;
+
+use vestibule_ports::{DeviceKeyError, Entropy};
+use zeroize::Zeroizing;
+
+use super::device_derivation::SECRET_BYTES;
+use crate::private_directory::{FileSystems, PrivateDirectory, Why};
+use crate::system_calls::{Opening, SystemCalls, words_for};
+
+const KEY: &str = "device-key";
+/// Begins the name of a key that is not in its place yet.
+const UNPLACED: &str = ".device-key.";
+
+pub(super) struct KeyFile<S: SystemCalls> {
+    directory: PrivateDirectory<S>,
+    entropy: Arc<dyn Entropy>,
+}
+
+type Secret = Zeroizing<[u8; SECRET_BYTES]>;
+
+impl<S: SystemCalls> KeyFile<S> {
+    pub(super) fn open(
+        calls: S,
+        path: &Path,
+        entropy: Arc<dyn Entropy>,
+        allowed: FileSystems,
+    ) -> Result<Self, DeviceKeyError> {
+        let directory = PrivateDirectory::open(calls, path, allowed).map_err(DeviceKeyError::Unavailable)?;
+        Ok(Self { directory, entropy })
+    }
+
+    /// The key; `None` where there is certainly none.
+    pub(super) fn read(&self) -> Result<Option<Secret>, DeviceKeyError> {
+        // A second name is not refused here: it is what a maker leaves that was killed before it removed the first.
+        let opened = self.directory.open_file(KEY, Opening::Read);
+        let Some(file) = opened.map_err(DeviceKeyError::Unavailable)? else {
+            return Ok(None);
+        };
+        let bytes = self.directory.calls().read(&file, SECRET_BYTES as u64 + 1);
+        let bytes = Zeroizing::new(bytes.map_err(|error| DeviceKeyError::Unavailable(words_for(&error)))?);
+        let secret: [u8; SECRET_BYTES] = bytes.as_slice().try_into().map_err(|_| DeviceKeyError::Corrupted)?;
+        Ok(Some(Zeroizing::new(secret)))
+    }
+
+    /// Makes the key, or adopts the one that is there. Either way it is durable when this returns.
+    pub(super) fn make(&self) -> Result<Secret, DeviceKeyError> {
+        self.directory.check_process().map_err(DeviceKeyError::Unavailable)?;
+        if self.read()?.is_none() {
+            self.place_new().map_err(DeviceKeyError::Unavailable)?;
+        }
+        self.directory
+            .sync()
+            .map_err(|error| DeviceKeyError::Unavailable(words_for(&error)))?;
+        let secret = self.read()?.ok_or(DeviceKeyError::Missing)?;
+        self.sweep();
+        Ok(secret)
+    }
+
+    /// Writes a full key under a name of its own and links it into place. A key that is there stays.
+    fn place_new(&self) -> Result<(), Why> {
+        let mut secret: Secret = Zeroizing::new([0; SECRET_BYTES]);
+        let mut name = [0_u8; 16];
+        let drawn = self
+            .entropy
+            .fill(secret.as_mut_slice())
+            .and_then(|()| self.entropy.fill(&mut name));
+        drawn.map_err(|_| "the operating system gave no randomness")?;
+        let unplaced = format!("{UNPLACED}{:032x}", u128::from_be_bytes(name));
+        let opened = self.directory.open_single(&unplaced, Opening::New)?;
+        let file = opened.ok_or("the directory was removed")?;
+        let calls = self.directory.calls();
+        let written = calls.write(&file, secret.as_slice()).and_then(|()| calls.sync(&file));
+        let linked = written.and_then(|()| self.directory.link(&unplaced, KEY));
+        let _gone_or_swept_later = self.directory.remove(&unplaced);
+        match linked {
+            // Another one won; or it won, and has swept our file away before it was linked.
+            Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) => Ok(()),
+            linked => linked.map_err(|error| words_for(&error)),
+        }
+    }
+
+    /// Once a key stands, every other one that lies about is nobody's.
+    fn sweep(&self) {
+        let names = self.directory.names().unwrap_or_default();
+        for name in names.iter().filter_map(|name| name.to_str()) {
+            if name.starts_with(UNPLACED) {
+                let _gone_or_left = self.directory.remove(name);
+            }
+        }
+    }
+}

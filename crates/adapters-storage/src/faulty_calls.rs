@@ -1,0 +1,161 @@
+//! The system calls of a Unix with one planned fault: killed at a call, a call that fails, a fork, a network.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+
+use crate::system_calls::{Opening, Status, SystemCalls, Unix};
+
+/// Whether the process is killed before the call or after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moment {
+    Before,
+    After,
+}
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fault {
+    None,
+    /// SIGKILL at the n-th call, counted from zero.
+    Kill(usize, Moment),
+    /// Every call of this name fails, from the n-th of that name on.
+    Fail(&'static str, usize, ErrorKind),
+    /// The directory claims to lie on a network.
+    Remote,
+}
+
+#[derive(Clone)]
+pub(crate) struct FaultyCalls {
+    fault: Fault,
+    calls: Arc<AtomicUsize>,
+    named: Arc<AtomicUsize>,
+    forks: Arc<AtomicU32>,
+}
+
+impl FaultyCalls {
+    pub(crate) fn new(fault: Fault) -> Self {
+        Self {
+            fault,
+            calls: Arc::default(),
+            named: Arc::default(),
+            forks: Arc::default(),
+        }
+    }
+
+    /// From now on this is another process.
+    pub(crate) fn fork(&self) {
+        self.forks.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn call<T>(&self, name: &'static str, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        let number = self.calls.fetch_add(1, Ordering::SeqCst);
+        match self.fault {
+            Fault::Kill(at, Moment::Before) if at == number => kill(),
+            Fault::Fail(failing, from, kind) if failing == name => {
+                if self.named.fetch_add(1, Ordering::SeqCst) >= from {
+                    return Err(kind.into());
+                }
+            }
+            Fault::None | Fault::Remote | Fault::Kill(..) | Fault::Fail(..) => {}
+        }
+        let done = act();
+        if let Fault::Kill(at, Moment::After) = self.fault
+            && at == number
+        {
+            kill();
+        }
+        done
+    }
+}
+
+fn kill() -> ! {
+    rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL).unwrap();
+    unreachable!("SIGKILL cannot be survived")
+}
+
+impl SystemCalls for FaultyCalls {
+    type File = File;
+
+    fn make_directory(&self, path: &Path) -> io::Result<()> {
+        self.call("make_directory", || Unix.make_directory(path))
+    }
+
+    fn open_directory(&self, path: &Path) -> io::Result<File> {
+        self.call("open_directory", || Unix.open_directory(path))
+    }
+
+    fn is_remote(&self, directory: &File) -> io::Result<bool> {
+        let remote = matches!(self.fault, Fault::Remote);
+        self.call("is_remote", || Unix.is_remote(directory))
+            .map(|is| is || remote)
+    }
+
+    fn names(&self, directory: &File) -> io::Result<Vec<OsString>> {
+        self.call("names", || Unix.names(directory))
+    }
+
+    fn open(&self, directory: &File, name: &str, how: Opening) -> io::Result<File> {
+        let called = match how {
+            Opening::Read => "open to read",
+            Opening::Write => "open to write",
+            Opening::New => "open new",
+            Opening::Lock => "open to lock",
+        };
+        self.call(called, || Unix.open(directory, name, how))
+    }
+
+    fn status(&self, file: &File) -> io::Result<Status> {
+        self.call("status", || Unix.status(file))
+    }
+
+    fn read(&self, file: &File, max: u64) -> io::Result<Vec<u8>> {
+        self.call("read", || Unix.read(file, max))
+    }
+
+    /// In two halves, so that a kill between them leaves a torn file.
+    fn write(&self, file: &File, bytes: &[u8]) -> io::Result<()> {
+        self.call("write half", || Unix.write(file, &bytes[..bytes.len() / 2]))?;
+        self.call("write", || Unix.write(file, bytes))
+    }
+
+    fn allocate(&self, file: &File, bytes: u64) -> io::Result<()> {
+        self.call("allocate", || Unix.allocate(file, bytes))
+    }
+
+    fn sync(&self, file: &File) -> io::Result<()> {
+        let name = if file.metadata()?.is_dir() {
+            "sync directory"
+        } else {
+            "sync file"
+        };
+        self.call(name, || Unix.sync(file))
+    }
+
+    fn lock(&self, file: &File) -> io::Result<()> {
+        self.call("lock", || Unix.lock(file))
+    }
+
+    fn rename(&self, directory: &File, from: &str, to: &str) -> io::Result<()> {
+        self.call("rename", || Unix.rename(directory, from, to))
+    }
+
+    fn link(&self, directory: &File, from: &str, to: &str) -> io::Result<()> {
+        self.call("link", || Unix.link(directory, from, to))
+    }
+
+    fn remove(&self, directory: &File, name: &str) -> io::Result<()> {
+        self.call("remove", || Unix.remove(directory, name))
+    }
+
+    fn user(&self) -> u32 {
+        Unix.user()
+    }
+
+    fn process(&self) -> u32 {
+        Unix.process() + self.forks.load(Ordering::SeqCst)
+    }
+}

@@ -1,0 +1,117 @@
+//! The lock files of flows, step by step.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+use std::sync::Arc;
+
+use vestibule_domain::identifiers::{OwnerId, RecordHandle};
+use vestibule_domain::record_lease::Presence;
+use vestibule_ports::Entropy;
+
+use crate::private_directory::{FileSystems, PrivateDirectory, Why};
+use crate::system_calls::{Opening, SystemCalls, words_for};
+
+/// So often a flow tries to enter when a sweeper takes its file before it is locked.
+pub(super) const MAX_TRIES_TO_ENTER: u32 = 16;
+/// Begins the name of a file whose flow has not entered yet.
+const UNLOCKED: &str = ".entering.";
+
+pub(super) struct LockFiles<S: SystemCalls<File = File>> {
+    directory: Arc<PrivateDirectory<S>>,
+    entropy: Arc<dyn Entropy>,
+}
+
+/// The lock of a flow that has entered. Dropping it leaves.
+pub(super) struct HeldLock<S: SystemCalls<File = File>> {
+    directory: Arc<PrivateDirectory<S>>,
+    name: String,
+    _locked: File,
+}
+
+impl<S: SystemCalls<File = File>> LockFiles<S> {
+    pub(super) fn open(calls: S, path: &Path, entropy: Arc<dyn Entropy>, allowed: FileSystems) -> Result<Self, Why> {
+        let directory = Arc::new(PrivateDirectory::open(calls, path, allowed)?);
+        let files = Self { directory, entropy };
+        files.sweep()?;
+        Ok(files)
+    }
+
+    pub(super) fn enter(&self) -> Result<(OwnerId, HeldLock<S>), Why> {
+        self.directory.check_process()?;
+        for _ in 0..MAX_TRIES_TO_ENTER {
+            let mut id = [0; 16];
+            self.entropy
+                .fill(&mut id)
+                .map_err(|_| "the operating system gave no randomness")?;
+            let owner = OwnerId::from_bytes(id);
+            if let Some(lock) = self.try_enter(&owner.to_string())? {
+                return Ok((owner, lock));
+            }
+        }
+        Err("lock files were swept away while they were being made")
+    }
+
+    pub(super) fn probe(&self, owner: OwnerId) -> Result<Presence, Why> {
+        self.directory.check_process()?;
+        self.probe_file(&owner.to_string())
+    }
+
+    /// `None` when somebody else got at the file before it was locked.
+    fn try_enter(&self, name: &str) -> Result<Option<HeldLock<S>>, Why> {
+        let entering = [UNLOCKED, name].concat();
+        let opened = self.directory.open_single(&entering, Opening::New)?;
+        let file = opened.ok_or("the directory was removed")?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(words_for(&error)),
+        }
+        if self.directory.rename(&entering, name).is_err() {
+            let _gone = self.directory.remove(&entering);
+            return Ok(None);
+        }
+        Ok(Some(HeldLock {
+            directory: Arc::clone(&self.directory),
+            name: name.to_owned(),
+            _locked: file,
+        }))
+    }
+
+    /// Nobody ever locks a file again that was free: it is removed.
+    fn probe_file(&self, name: &str) -> Result<Presence, Why> {
+        let Some(file) = self.directory.open_file(name, Opening::Read)? else {
+            return Ok(Presence::Gone);
+        };
+        match file.try_lock_shared() {
+            Ok(()) => {
+                let _gone_or_left = self.directory.remove(name);
+                Ok(Presence::Gone)
+            }
+            Err(TryLockError::WouldBlock) => Ok(Presence::Alive),
+            Err(TryLockError::Error(error)) => Err(words_for(&error)),
+        }
+    }
+
+    /// Removes what flows left that have ended. What cannot be probed now is left for another time.
+    fn sweep(&self) -> Result<(), Why> {
+        for name in self.directory.names()? {
+            let Some(name) = name.to_str() else {
+                continue;
+            };
+            // 32 hex digits, as every id of ours is written.
+            if RecordHandle::parse(name.strip_prefix(UNLOCKED).unwrap_or(name)).is_ok() {
+                let _gone_alive_or_left = self.probe_file(name);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<S: SystemCalls<File = File>> Drop for HeldLock<S> {
+    fn drop(&mut self) {
+        // A forked child holds a copy of this value; the flow is its parent's.
+        if !self.directory.is_forked() {
+            let _gone_or_swept_later = self.directory.remove(&self.name);
+        }
+    }
+}
