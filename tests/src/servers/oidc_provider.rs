@@ -67,12 +67,6 @@ impl OidcProvider {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// The process id.
-    #[must_use]
-    pub fn process_id(&self) -> u32 {
-        self.process.id()
-    }
-
     /// Says why the server did not listen. It has closed its output, so it has ended or is about to.
     fn failure(&mut self) -> Error {
         let mut said = String::new();
