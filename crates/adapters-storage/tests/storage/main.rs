@@ -2,6 +2,16 @@
 
 // `cfg(test)` is always true here; it tells clippy that these are tests, where a failed `unwrap` is the right end.
 #[cfg(test)]
+mod aside;
+#[cfg(test)]
+mod format_1;
+#[cfg(test)]
 mod life;
 #[cfg(test)]
+mod lost_answers;
+#[cfg(test)]
+mod reference;
+#[cfg(test)]
 mod support;
+#[cfg(test)]
+mod tampering;

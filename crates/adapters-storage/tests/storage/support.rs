@@ -234,3 +234,11 @@ pub(crate) async fn plant(store: &dyn ByteStore, name: &str, bytes: Vec<u8>) {
     };
     store.replace(name, standing, bytes).await.unwrap();
 }
+
+/// The revision of what lies at a handle.
+pub(crate) async fn revision_of(vault: &Vault, handle: RecordHandle) -> Revision {
+    match vault.describe(Place::Handle(handle)).await.unwrap() {
+        Lookup::Present(described) => described.revision,
+        Lookup::Absent => panic!("nothing at {handle}"),
+    }
+}

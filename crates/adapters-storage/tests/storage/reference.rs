@@ -1,0 +1,191 @@
+//! Format 1 once more, from its description alone: every step by hand, with the primitives and without the vault's code.
+
+use chacha20poly1305::aead::{Aead, Payload as Message};
+use chacha20poly1305::{KeyInit, XChaCha20Poly1305};
+use hkdf::Hkdf;
+use hmac::{Hmac, Mac};
+use minicbor::Encoder;
+use sha2::{Digest, Sha256};
+
+/// What a record is made of.
+pub(crate) struct Inputs {
+    pub device_secret: [u8; 32],
+    pub machine: Option<[u8; 32]>,
+    pub record_id: [u8; 16],
+    pub epoch: u64,
+    pub generation: u64,
+    pub write_id: [u8; 16],
+    /// The stage's number and its fields, as CBOR.
+    pub stage: Vec<u8>,
+    pub tenant: &'static str,
+    pub realm: &'static str,
+    pub client: &'static str,
+    pub own_handle: Option<[u8; 16]>,
+    pub payload: &'static str,
+    pub data_key: [u8; 32],
+    pub wrap_nonce: [u8; 24],
+    pub body_nonce: [u8; 24],
+}
+
+/// Every step from the inputs to the bytes, by name.
+pub(crate) fn steps(inputs: &Inputs) -> Vec<(&'static str, Vec<u8>)> {
+    let device_key_id = sha256(&[b"vestibule/1/device-key-id", &inputs.device_secret])[..16].to_vec();
+    let context = context(inputs, &device_key_id);
+    let share = derive(&inputs.device_secret, "wrap", &context);
+    let salt = sha256(&[b"vestibule/1/record", &context]);
+    let material = [&32_u64.to_be_bytes()[..], &share, &0_u64.to_be_bytes()].concat();
+    let (prk, expander) = Hkdf::<Sha256>::extract(Some(&salt), &material);
+    let kek = expand(&expander, b"kek");
+    let com = expand(&expander, b"com");
+    let wrap = seal(&kek, &inputs.wrap_nonce, &context, &inputs.data_key);
+    let header = header(inputs, &device_key_id, &com, &wrap);
+    let body_len = inputs.payload.len() + 16;
+    let head = [
+        b"\x89VESTIB\n".as_slice(),
+        &1_u16.to_be_bytes(),
+        &u32::try_from(header.len()).unwrap().to_be_bytes(),
+        &u32::try_from(body_len).unwrap().to_be_bytes(),
+        &header,
+    ]
+    .concat();
+    let body = seal(&inputs.data_key, &inputs.body_nonce, &head, inputs.payload.as_bytes());
+    let signed = [head.clone(), body.clone()].concat();
+    let index = derive(&inputs.device_secret, "index", b"");
+    let mac_key = mac_key(&inputs.device_secret, &inputs.record_id);
+    let mac = hmac(&mac_key, &signed);
+    vec![
+        ("device_key_id", device_key_id),
+        ("slot_id", slot_id(inputs.realm, inputs.client)),
+        ("ctx", context),
+        ("device_share", share),
+        ("salt", salt),
+        ("ikm", material),
+        ("prk", prk.to_vec()),
+        ("kek", kek),
+        ("com", com),
+        ("wrap", wrap),
+        ("header", header),
+        ("head", head),
+        ("body", body),
+        ("index_key", index),
+        ("mac_key", mac_key),
+        ("mac", mac.clone()),
+        ("record", [signed, mac].concat()),
+    ]
+}
+
+/// The mac of changed bytes, as somebody could make it who has the device key.
+pub(crate) fn remac(device_secret: &[u8; 32], record_id: &[u8; 16], record: &mut [u8]) {
+    let end = record.len() - 32;
+    let mac = hmac(&mac_key(device_secret, record_id), &record[..end]);
+    record[end..].copy_from_slice(&mac);
+}
+
+fn mac_key(device_secret: &[u8; 32], record_id: &[u8; 16]) -> Vec<u8> {
+    let index = derive(device_secret, "index", b"");
+    let expander = Hkdf::<Sha256>::from_prk(&index).unwrap();
+    expand(&expander, &[b"record".as_slice(), record_id].concat())
+}
+
+fn context(inputs: &Inputs, device_key_id: &[u8]) -> Vec<u8> {
+    let mut cbor = Encoder::new(Vec::new());
+    cbor.array(12).unwrap().u16(1).unwrap();
+    cbor.bytes(&inputs.record_id).unwrap().u64(inputs.epoch).unwrap();
+    cbor.bytes(device_key_id).unwrap();
+    // Mode no: no KDF, no parameters, no salt, no normalisation, no gate blob.
+    cbor.u8(0)
+        .unwrap()
+        .u8(0)
+        .unwrap()
+        .u8(0)
+        .unwrap()
+        .u8(0)
+        .unwrap()
+        .u8(0)
+        .unwrap();
+    cbor.bytes(&[]).unwrap().u8(0).unwrap().bytes(&sha256(&[])).unwrap();
+    cbor.into_writer()
+}
+
+fn header(inputs: &Inputs, device_key_id: &[u8], com: &[u8], wrap: &[u8]) -> Vec<u8> {
+    let optional = u64::from(inputs.machine.is_some()) + u64::from(inputs.own_handle.is_some());
+    let mut cbor = Encoder::new(Vec::new());
+    cbor.map(8 + optional).unwrap();
+    cbor.u8(0).unwrap().map(12).unwrap();
+    cbor.u8(0).unwrap().bytes(&inputs.record_id).unwrap();
+    cbor.u8(1).unwrap().u64(inputs.epoch).unwrap();
+    cbor.u8(2).unwrap().bytes(device_key_id).unwrap();
+    for field in 3..=7 {
+        cbor.u8(field).unwrap().u8(0).unwrap();
+    }
+    cbor.u8(8).unwrap().bytes(&[]).unwrap();
+    cbor.u8(9).unwrap().u8(0).unwrap();
+    cbor.u8(10).unwrap().bytes(&[]).unwrap();
+    cbor.u8(11).unwrap().array(1).unwrap().array(3).unwrap();
+    cbor.bytes(com)
+        .unwrap()
+        .bytes(&inputs.wrap_nonce)
+        .unwrap()
+        .bytes(wrap)
+        .unwrap();
+    cbor.u8(1).unwrap().bytes(&inputs.body_nonce).unwrap();
+    cbor.u8(2).unwrap().u64(inputs.generation).unwrap();
+    cbor.u8(3).unwrap().bytes(&inputs.write_id).unwrap();
+    cbor.u8(4).unwrap();
+    cbor.writer_mut().extend_from_slice(&inputs.stage);
+    if let Some(machine) = inputs.machine {
+        cbor.u8(5).unwrap().bytes(&machine).unwrap();
+    }
+    cbor.u8(6).unwrap().str(inputs.tenant).unwrap();
+    cbor.u8(7).unwrap().str(inputs.realm).unwrap();
+    cbor.u8(8).unwrap().str(inputs.client).unwrap();
+    if let Some(handle) = inputs.own_handle {
+        cbor.u8(9).unwrap().bytes(&handle).unwrap();
+    }
+    cbor.into_writer()
+}
+
+fn slot_id(realm: &str, client: &str) -> Vec<u8> {
+    let parts: [&[u8]; 5] = [
+        b"vestibule/1/slot",
+        &(realm.len() as u64).to_be_bytes(),
+        realm.as_bytes(),
+        &(client.len() as u64).to_be_bytes(),
+        client.as_bytes(),
+    ];
+    sha256(&parts)[..16].to_vec()
+}
+
+fn derive(device_secret: &[u8; 32], label: &str, context: &[u8]) -> Vec<u8> {
+    let info = [
+        &(label.len() as u64).to_be_bytes(),
+        label.as_bytes(),
+        &(context.len() as u64).to_be_bytes(),
+        context,
+    ]
+    .concat();
+    expand(
+        &Hkdf::<Sha256>::new(Some(b"vestibule/1/device-key"), device_secret),
+        &info,
+    )
+}
+
+fn expand(expander: &Hkdf<Sha256>, info: &[u8]) -> Vec<u8> {
+    let mut key = vec![0; 32];
+    expander.expand(info, &mut key).unwrap();
+    key
+}
+
+fn sha256(parts: &[&[u8]]) -> Vec<u8> {
+    Sha256::digest(parts.concat()).to_vec()
+}
+
+fn hmac(key: &[u8], signed: &[u8]) -> Vec<u8> {
+    let mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
+    mac.chain_update(signed).finalize().into_bytes().to_vec()
+}
+
+fn seal(key: &[u8], nonce: &[u8; 24], aad: &[u8], msg: &[u8]) -> Vec<u8> {
+    let cipher = XChaCha20Poly1305::new_from_slice(key).unwrap();
+    cipher.encrypt(nonce.into(), Message { msg, aad }).unwrap()
+}
