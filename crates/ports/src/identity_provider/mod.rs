@@ -1,0 +1,66 @@
+//! Port: an identity provider.
+
+mod enrolled;
+mod idp_error;
+mod interrupt;
+mod renewed;
+
+pub use enrolled::{EnrollRequest, Enrolled, Identity, UserOrigin};
+pub use idp_error::IdpError;
+pub use interrupt::{Interrupt, InterruptSwitch};
+pub use renewed::{AccessTokenReply, RefreshRequest, Refreshed, RevokeRequest, TokenTerms};
+
+use async_trait::async_trait;
+use vestibule_domain::identifiers::{RealmId, TenantId};
+
+/// Purpose: makes a user for a device key, renews its grant, hands out tokens for one audience, revokes.
+///
+/// - `realm` MUST be pure: no network, the same answer for the same tenant and settings.
+/// - `enroll` MUST use the request's key as the identity on a recoverable server: the same key gives the same user.
+/// - It MUST obey the interrupt until the code is about to be redeemed, and ignore it from there.
+/// - After the token answer it MUST NOT make a further request before it returns.
+/// - A 200 that holds a grant MUST bring the grant back, whatever else is wrong with it.
+/// - The adapter MUST NOT repeat a request that may have been done, except a DPoP nonce or a clock correction with a new
+///   proof; repeating is the flow's decision.
+/// - A grant MUST be sent only to the server that gave it (`UntrustedResponse: issuer changed` otherwise, nothing sent).
+/// - It judges protocol and cryptography and hands over typed [`Claims`]; what they mean is judged by the flow.
+/// - Errors MUST say `AnswerLost` whenever a request may have been acted upon.
+///
+/// | error | means | then |
+/// |---|---|---|
+/// | `Unreachable`, `RateLimited`, `UntrustedServer`, `ClockSkewed`, `Interrupted`, `InvalidRequest` | certainly not done | the flow gives its lease back |
+/// | `Denied`, `AuthorizationRefused` | refused before a code was given | a fresh record is removed |
+/// | `CodeRefused` | refused after a code | the key stays |
+/// | `GrantRefused` | `invalid_grant`, not because of the proof | recovery with the same key, or Outdated |
+/// | `ProofRefused` | key or clock | nothing is marked |
+/// | `RefreshRefused` | another OAuth error | CannotAcquireTokenData |
+/// | `AnswerLost`, `UntrustedResponse` | may have been done | repeated once, then left for later |
+///
+/// Shortest adapter: `testing::ScriptedIdp`; the one for OpenID Connect is `vestibule_adapters_idp`.
+#[cfg_attr(feature = "mocks", mockall::automock)]
+#[async_trait]
+pub trait IdentityProvider: Send + Sync {
+    /// What this adapter calls the realm of a tenant.
+    ///
+    /// # Errors
+    /// `InvalidRequest` when the tenant cannot be one of its realms.
+    fn realm(&self, tenant: &TenantId) -> Result<RealmId, IdpError>;
+
+    /// Makes a user for a key, or finds it again.
+    ///
+    /// # Errors
+    /// See the table.
+    async fn enroll(&self, request: EnrollRequest) -> Result<Enrolled, IdpError>;
+
+    /// Proves a grant, and asks for a token for one audience where one is named.
+    ///
+    /// # Errors
+    /// See the table.
+    async fn refresh(&self, request: RefreshRequest) -> Result<Refreshed, IdpError>;
+
+    /// Ends a grant's session. Unknown to the server is success (RFC 7009, section 2.2).
+    ///
+    /// # Errors
+    /// See the table.
+    async fn revoke(&self, request: RevokeRequest) -> Result<(), IdpError>;
+}

@@ -1,0 +1,86 @@
+//! Port: protected records with a durable stage.
+
+mod found;
+mod storage_error;
+mod written;
+
+pub use found::{Described, ListedRecord, Opened, RecordsPage};
+pub use storage_error::StorageError;
+pub use written::{Content, Credential, Key, WriteRequest, Written};
+
+use async_trait::async_trait;
+use vestibule_domain::identifiers::RecordHandle;
+use vestibule_domain::record::{Lookup, Place, Revision};
+
+/// Purpose: keeps records sealed under an authentication mode, one per slot, and proves what is there and what is not.
+///
+/// - `list` and `describe` MUST NOT unlock, prompt or count an attempt; a header that they give MUST be proven unchanged.
+/// - `Absent` MUST be proven; locked, unreadable and unavailable are errors.
+/// - `write` and `put_back` are one compare-and-swap each: `Conflict` where the state is not `expected`, unless the
+///   very same write (its header's write id) already stands: then it is done.
+/// - A write MUST be durable before it returns, and MUST NOT touch the old record when it fails.
+/// - `Reseal` MUST keep credential, epoch and key; `Seal` makes a new key for the header's epoch, and MUST be proven to
+///   re-open before it replaces anything.
+/// - `keep_aside` and `put_back` move a record sealed as it is, without a credential. A record kept aside lies at a handle
+///   of its own, made of its record id, and may be kept aside again (the same record: done).
+/// - `remove` acts only on the named revision; removing what is absent is `NotThere`.
+/// - No method prompts: credentials are asked for by the flow.
+///
+/// | error | means | then |
+/// |---|---|---|
+/// | `Conflict` | the state is not `expected` | the flow looks again |
+/// | `Unavailable` | certainly not done | StorageUnavailable |
+/// | `Unclear` | the write may stand | the same write is repeated |
+/// | `Unreadable` | there, but damaged, newer, or without its device key | the status of that name; never "absent" |
+/// | `DeviceChanged` | sealed on another machine | DeviceChanged; the grant is not given out |
+/// | `WrongCredential` | proven wrong | WrongCredentials |
+/// | `LockedOut` | too many wrong ones | LockedUser |
+/// | `Unsupported` | this storage cannot keep that mode | InvalidParameter |
+/// | `NotThere` | no record at that place | InvalidUserId |
+///
+/// Shortest adapter: `testing::MemoryStorage`. Most teams want `Vault` over a byte store of their own instead.
+#[cfg_attr(feature = "mocks", mockall::automock)]
+#[async_trait]
+pub trait SecureStorage: Send + Sync {
+    /// One page of records, in the order of their handles, beginning behind `after`.
+    ///
+    /// # Errors
+    /// See the table.
+    async fn list(&self, after: Option<RecordHandle>, limit: usize) -> Result<RecordsPage, StorageError>;
+
+    /// What lies at a place, without opening it.
+    ///
+    /// # Errors
+    /// See the table.
+    async fn describe(&self, place: Place) -> Result<Lookup<Described>, StorageError>;
+
+    /// Opens a record.
+    ///
+    /// # Errors
+    /// See the table.
+    async fn open(&self, place: Place, key: Key) -> Result<Opened, StorageError>;
+
+    /// Writes a record where the state is `expected`.
+    ///
+    /// # Errors
+    /// See the table.
+    async fn write(&self, request: WriteRequest) -> Result<Written, StorageError>;
+
+    /// Keeps a copy of a record at a handle of its own, and gives that handle.
+    ///
+    /// # Errors
+    /// See the table.
+    async fn keep_aside(&self, handle: RecordHandle, revision: Revision) -> Result<RecordHandle, StorageError>;
+
+    /// Puts a copy that was kept aside back over what stands at its slot, and removes the copy.
+    ///
+    /// # Errors
+    /// See the table.
+    async fn put_back(&self, aside: RecordHandle, expected: Option<Revision>) -> Result<Revision, StorageError>;
+
+    /// Removes a record.
+    ///
+    /// # Errors
+    /// See the table.
+    async fn remove(&self, handle: RecordHandle, revision: Revision) -> Result<(), StorageError>;
+}
