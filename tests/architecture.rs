@@ -113,6 +113,7 @@ const ROOMS: [Room; 8] = [
         ours: &["vestibule", "vestibule-dev-idp"],
         others: &[
             "clap",
+            "jiff",
             "serde",
             "serde_json",
             "tokio",

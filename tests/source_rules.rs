@@ -112,9 +112,11 @@ fn lines_before_tests(text: &str) -> usize {
     text.lines().take_while(|line| *line != "#[cfg(test)]").count()
 }
 
-/// Whether a file is a crate's source, not one of its tests.
+/// Whether a file is a crate's source, not one of its tests: those lie in `tests` or are named for it.
 fn is_source(path: &Path) -> bool {
-    shown(path).starts_with("crates/") && shown(path).contains("/src/")
+    let shown = shown(path);
+    let is_test = shown.contains("/tests/") || shown.ends_with("/tests.rs") || shown.ends_with("_tests.rs");
+    shown.starts_with("crates/") && shown.contains("/src/") && !is_test
 }
 
 fn is_a_room(manifest: &Path) -> bool {

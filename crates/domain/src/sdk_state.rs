@@ -3,7 +3,6 @@
 use core::fmt;
 
 use crate::event::EventKind;
-use crate::record::{Stage, Unreadable};
 
 /// What the app can do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -99,19 +98,6 @@ pub enum Holdings {
     PerhapsUsers,
 }
 
-impl Holdings {
-    /// What a whole listing proves: the stage of each record, or why it cannot be read. An unreadable record may be a
-    /// user, so that it is never taken for none.
-    pub fn of<'a>(records: impl IntoIterator<Item = Result<&'a Stage, Unreadable>>) -> Self {
-        let may_be_user = |record: Result<&Stage, Unreadable>| record.map_or(true, |stage| stage.user().is_some());
-        if records.into_iter().any(may_be_user) {
-            Self::PerhapsUsers
-        } else {
-            Self::NoUser
-        }
-    }
-}
-
 /// What has become true. A state follows from the last fact alone; one about a record is on disk before it is
 /// concluded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -182,9 +168,6 @@ impl Fact {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identifiers::{OwnerId, UserId};
-    use crate::instant::{BootTime, WallTime};
-    use crate::record::{Lease, OutdatedCause};
 
     #[test]
     fn each_state_accepts_the_events_that_the_mission_names_and_no_other() {
@@ -250,51 +233,6 @@ mod tests {
         assert_eq!(table.map(|(fact, _)| fact), Fact::ALL);
         for (fact, state) in table {
             assert_eq!(fact.leads_to(), state, "{fact:?}");
-        }
-    }
-
-    #[test]
-    fn only_what_is_proven_to_be_no_user_counts_as_none() {
-        let user = || UserId::parse("u1").unwrap();
-        let lease = Lease {
-            owner: Some(OwnerId::from_bytes([1; 16])),
-            written: BootTime::from_ms(1),
-        };
-        let none = [
-            Stage::Enrolling { lease },
-            Stage::Deleting {
-                user: Some(user()),
-                lease,
-            },
-            Stage::Deleting { user: None, lease },
-            Stage::Revoking {
-                until: Some(WallTime::from_unix_s(1)),
-            },
-        ];
-        let some = [
-            Stage::Active { user: user() },
-            Stage::Rotating { user: user(), lease },
-            Stage::Outdated {
-                user: user(),
-                cause: OutdatedCause::Refused,
-            },
-        ];
-        assert_eq!(Holdings::of([]), Holdings::NoUser);
-        assert_eq!(Holdings::of(none.iter().map(Ok)), Holdings::NoUser);
-        for stage in &some {
-            assert_eq!(
-                Holdings::of(none.iter().chain([stage]).map(Ok)),
-                Holdings::PerhapsUsers,
-                "{stage:?}"
-            );
-        }
-        for why in [
-            Unreadable::Corrupted,
-            Unreadable::NewerFormat,
-            Unreadable::RestoredWithoutKey,
-        ] {
-            let found = none.iter().map(Ok).chain([Err(why)]);
-            assert_eq!(Holdings::of(found), Holdings::PerhapsUsers, "{why:?}");
         }
     }
 }

@@ -9,7 +9,6 @@ use crate::event::EventKind;
 use crate::identifiers::InvalidParameter;
 use crate::record::{OutdatedCause, Unreadable};
 use crate::sdk_state::SdkState;
-use crate::single_audience::Unfit;
 use crate::status::{Certainty, Denial, Hint, StatusType, Untrusted};
 
 /// Why an event failed. [`Cause::status`] is total; the texts hold no secret and nobody's body.
@@ -185,29 +184,6 @@ impl Cause {
 impl From<Unreadable> for Cause {
     fn from(why: Unreadable) -> Self {
         Self::Unreadable(why)
-    }
-}
-
-/// An access token that is not handed out: two reasons are the IdP's set-up, with a cure each; any other is a breach.
-impl From<Unfit> for Cause {
-    fn from(why: Unfit) -> Self {
-        let denied = |denial| Self::AccessDenied {
-            denial,
-            hint: Hint::default(),
-        };
-        match why {
-            Unfit::AudienceMissing => denied(Denial::AudienceNotGranted),
-            Unfit::Bound => denied(Denial::TokenBoundToDevice),
-            Unfit::MoreAudiences
-            | Unfit::OpenidScope
-            | Unfit::WiderScope
-            | Unfit::AnotherSubject
-            | Unfit::AnotherClient
-            | Unfit::NotAnAccessToken
-            | Unfit::ForeignRoles
-            | Unfit::UserData(_)
-            | Unfit::LivesTooLong => Self::UntrustedResponse(Untrusted::AccessToken(why)),
-        }
     }
 }
 

@@ -177,27 +177,4 @@ mod tests {
         assert_eq!(StatusType::Ok.to_string(), "Ok");
         assert_eq!(StatusType::TokenDataIsOutdated.to_string(), "TokenDataIsOutdated");
     }
-
-    #[test]
-    fn an_unfit_token_is_denied_where_the_idps_settings_cure_it_and_distrusted_elsewhere() {
-        let denied = |denial| Cause::AccessDenied {
-            denial,
-            hint: Hint::default(),
-        };
-        assert_eq!(Cause::from(Unfit::AudienceMissing), denied(Denial::AudienceNotGranted));
-        assert_eq!(Cause::from(Unfit::Bound), denied(Denial::TokenBoundToDevice));
-        for why in [
-            Unfit::MoreAudiences,
-            Unfit::OpenidScope,
-            Unfit::WiderScope,
-            Unfit::AnotherSubject,
-            Unfit::AnotherClient,
-            Unfit::NotAnAccessToken,
-            Unfit::ForeignRoles,
-            Unfit::UserData("email"),
-            Unfit::LivesTooLong,
-        ] {
-            assert_eq!(Cause::from(why), Cause::UntrustedResponse(Untrusted::AccessToken(why)));
-        }
-    }
 }
