@@ -40,6 +40,8 @@ mod sdk;
 mod sdk_settings;
 mod single_flight;
 mod sole_presence;
+#[cfg(feature = "standard")]
+mod standard;
 mod successor_conflict;
 mod system_clock;
 mod system_entropy;
@@ -51,6 +53,8 @@ pub use notifications::Notifications;
 pub use outcome::{Counters, EnrolledUser, IamToken, Information, KnownContent, KnownRecord, Started};
 pub use sdk::{Answer, Failure, Sdk};
 pub use sdk_settings::{AnonymityPolicy, SdkSettings};
+#[cfg(feature = "standard")]
+pub use standard::{AudienceSettings, DeviceProof, FileSystems, InvalidSetting, OidcSettings, OpenError, Settings};
 pub use system_clock::SystemClock;
 pub use system_entropy::SystemEntropy;
 pub use vestibule_domain::authentication_mode::AuthenticationMode;
