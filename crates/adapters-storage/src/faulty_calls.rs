@@ -4,24 +4,17 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use crate::system_calls::{Opening, Status, SystemCalls, Unix};
-
-/// Whether the process is killed before the call or after it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Moment {
-    Before,
-    After,
-}
 
 /// What goes wrong.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Fault {
     None,
-    /// SIGKILL at the n-th call, counted from zero.
-    Kill(usize, Moment),
+    /// SIGKILL before the n-th call, counted from zero.
+    Kill(usize),
     /// Every call of this name fails, from the n-th of that name on.
     Fail(&'static str, usize, ErrorKind),
     /// The directory claims to lie on a network.
@@ -30,7 +23,7 @@ pub(crate) enum Fault {
 
 #[derive(Clone)]
 pub(crate) struct FaultyCalls {
-    fault: Fault,
+    fault: Arc<Mutex<Fault>>,
     calls: Arc<AtomicUsize>,
     named: Arc<AtomicUsize>,
     forks: Arc<AtomicU32>,
@@ -39,11 +32,17 @@ pub(crate) struct FaultyCalls {
 impl FaultyCalls {
     pub(crate) fn new(fault: Fault) -> Self {
         Self {
-            fault,
+            fault: Arc::new(Mutex::new(fault)),
             calls: Arc::default(),
             named: Arc::default(),
             forks: Arc::default(),
         }
+    }
+
+    /// Another plan from now on.
+    pub(crate) fn plan(&self, fault: Fault) {
+        *self.fault.lock().unwrap() = fault;
+        self.named.store(0, Ordering::SeqCst);
     }
 
     /// From now on this is another process.
@@ -53,22 +52,17 @@ impl FaultyCalls {
 
     fn call<T>(&self, name: &'static str, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         let number = self.calls.fetch_add(1, Ordering::SeqCst);
-        match self.fault {
-            Fault::Kill(at, Moment::Before) if at == number => kill(),
+        let fault = *self.fault.lock().unwrap();
+        match fault {
+            Fault::Kill(at) if at == number => kill(),
             Fault::Fail(failing, from, kind) if failing == name => {
                 if self.named.fetch_add(1, Ordering::SeqCst) >= from {
                     return Err(kind.into());
                 }
             }
-            Fault::None | Fault::Remote | Fault::Kill(..) | Fault::Fail(..) => {}
+            Fault::None | Fault::Remote | Fault::Kill(_) | Fault::Fail(..) => {}
         }
-        let done = act();
-        if let Fault::Kill(at, Moment::After) = self.fault
-            && at == number
-        {
-            kill();
-        }
-        done
+        act()
     }
 }
 
@@ -89,7 +83,7 @@ impl SystemCalls for FaultyCalls {
     }
 
     fn is_remote(&self, directory: &File) -> io::Result<bool> {
-        let remote = matches!(self.fault, Fault::Remote);
+        let remote = matches!(*self.fault.lock().unwrap(), Fault::Remote);
         self.call("is_remote", || Unix.is_remote(directory))
             .map(|is| is || remote)
     }

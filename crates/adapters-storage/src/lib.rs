@@ -1,7 +1,35 @@
 //! Storage adapters of Vestibule: the vault over any byte store, file and memory byte stores, device key, presence.
 //!
-//! The [`Vault`] seals each record and keeps it in a place for bytes; what it promises and what it does not stands in
-//! `SECURITY.md`, the format in `docs/` and in the test vectors.
+//! | port | adapters |
+//! |---|---|
+//! | `SecureStorage` | [`Vault`]: seals each record (format 1: `tests/vectors/format-1.json` has every step) and keeps it in a byte store |
+//! | `ByteStore` | [`FileByteStore`], [`MemoryByteStore`] |
+//! | `DeviceKey` | [`FileDeviceKey`], [`MemoryDeviceKey`] |
+//! | `FlowPresence` | [`LockFilePresence`] |
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use vestibule_adapters_storage::{MemoryByteStore, MemoryDeviceKey, Vault};
+//! use vestibule_ports::{ByteStore, Entropy, EntropyError, SecureStorage};
+//!
+//! /// The operating system's randomness in a real app.
+//! struct Dice;
+//!
+//! impl Entropy for Dice {
+//!     fn fill(&self, buffer: &mut [u8]) -> Result<(), EntropyError> {
+//!         buffer.fill(4);
+//!         Ok(())
+//!     }
+//! }
+//!
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! let store: Arc<dyn ByteStore> = Arc::new(MemoryByteStore::default());
+//! let device_key = Arc::new(MemoryDeviceKey::absent(Arc::new(Dice)));
+//! let vault = Vault::new(store, device_key, Arc::new(Dice));
+//! assert!(vault.list(None, 10).await.unwrap().records.is_empty());
+//! # });
+//! ```
 
 #[cfg(not(unix))]
 compile_error!("the storage adapters need a Unix: the file byte store has no safe replace elsewhere");
@@ -9,8 +37,6 @@ compile_error!("the storage adapters need a Unix: the file byte store has no saf
 mod byte_stores;
 mod device_keys;
 mod envelope;
-#[cfg(test)]
-mod faulty_calls;
 mod flow_presences;
 mod private_directory;
 mod remote_file_systems;
@@ -23,3 +49,14 @@ pub use envelope::layout::{FORMAT, MAC_BYTES, MAGIC, MAX_BODY_BYTES, MAX_HEADER_
 pub use flow_presences::{FLOWS_DIRECTORY, LockFilePresence};
 pub use private_directory::FileSystems;
 pub use vault::{MAX_RECORDS_PER_PAGE, MAX_REMEMBERED_RECORDS, MAX_SENDS_OF_ONE_WRITE, Vault};
+
+#[cfg(test)]
+extern crate self as vestibule_adapters_storage;
+#[cfg(test)]
+mod faulty_calls;
+#[cfg(test)]
+mod killed_children;
+#[cfg(test)]
+#[path = "../tests/storage/support.rs"]
+#[expect(dead_code, reason = "shared with the tests of the public face, which use more of it")]
+mod support;

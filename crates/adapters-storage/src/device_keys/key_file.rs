@@ -93,3 +93,110 @@ impl<S: SystemCalls> KeyFile<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::faulty_calls::{Fault, FaultyCalls};
+    use crate::killed_children::{Child, Ended, kill_before_every_call};
+    use crate::support::HashedEntropy;
+
+    fn open(path: &Path, calls: FaultyCalls) -> KeyFile<FaultyCalls> {
+        let entropy = HashedEntropy::new(u64::from(std::process::id()));
+        KeyFile::open(calls, path, entropy, FileSystems::Local).unwrap()
+    }
+
+    #[test]
+    fn a_kill_at_any_step_of_making_leaves_no_key_or_a_whole_one() {
+        if let Some(child) = Child::of_this_process() {
+            open(&child.directory, child.calls).make().unwrap();
+            return;
+        }
+        let (mut without, mut with) = (0, 0);
+        let kills = kill_before_every_call(
+            "device_keys::key_file::tests::a_kill_at_any_step_of_making_leaves_no_key_or_a_whole_one",
+            "make",
+            |_| {},
+            |path, ended| {
+                let file = open(path, FaultyCalls::new(Fault::None));
+                let found = file.read().unwrap();
+                match &found {
+                    Some(_) => with += 1,
+                    None => without += 1,
+                }
+                assert!(ended == Ended::Killed || found.is_some());
+                let made = file.make().unwrap();
+                assert!(
+                    found.is_none_or(|found| *found == *made),
+                    "a key that stands is adopted"
+                );
+                assert_eq!(fs::read_dir(path).unwrap().count(), 1, "nothing else lies about");
+            },
+        );
+        assert!(
+            kills > 10 && without > 5 && with > 3,
+            "{kills} kills, {without} without, {with} with a key"
+        );
+    }
+
+    #[test]
+    fn a_step_that_fails_makes_no_key() {
+        for call in ["open new", "write half", "write", "sync file", "link"] {
+            let directory = tempfile::tempdir().unwrap();
+            let calls = FaultyCalls::new(Fault::None);
+            let file = open(&directory.path().join("state"), calls.clone());
+            calls.plan(Fault::Fail(call, 0, ErrorKind::StorageFull));
+            assert_eq!(
+                file.make().unwrap_err(),
+                DeviceKeyError::Unavailable("the disk is full"),
+                "{call}"
+            );
+            calls.plan(Fault::None);
+            assert!(file.read().unwrap().is_none(), "{call}");
+            assert_eq!(
+                fs::read_dir(directory.path().join("state")).unwrap().count(),
+                0,
+                "{call}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_key_that_may_not_be_durable_is_not_given_out() {
+        let directory = tempfile::tempdir().unwrap();
+        let calls = FaultyCalls::new(Fault::None);
+        let file = open(&directory.path().join("state"), calls.clone());
+        calls.plan(Fault::Fail("sync directory", 0, ErrorKind::Other));
+        assert!(file.make().is_err());
+        assert!(file.make().is_err(), "nor by whoever would adopt it");
+        calls.plan(Fault::None);
+        file.make().unwrap();
+    }
+
+    #[test]
+    fn what_may_not_be_read_is_unavailable_and_never_missing() {
+        let directory = tempfile::tempdir().unwrap();
+        let calls = FaultyCalls::new(Fault::None);
+        let file = open(&directory.path().join("state"), calls.clone());
+        let made = file.make().unwrap();
+        let denied = DeviceKeyError::Unavailable("the system denied permission");
+        for call in ["open to read", "status", "read"] {
+            calls.plan(Fault::Fail(call, 0, ErrorKind::PermissionDenied));
+            assert_eq!(file.read().unwrap_err(), denied, "{call}");
+            assert_eq!(file.make().unwrap_err(), denied, "{call}");
+        }
+        calls.plan(Fault::None);
+        assert_eq!(*file.make().unwrap(), *made);
+    }
+
+    #[test]
+    fn a_forked_child_makes_no_key() {
+        let directory = tempfile::tempdir().unwrap();
+        let calls = FaultyCalls::new(Fault::None);
+        let file = open(&directory.path().join("state"), calls.clone());
+        calls.fork();
+        assert!(matches!(file.make(), Err(DeviceKeyError::Unavailable(why)) if why.contains("forked")));
+    }
+}

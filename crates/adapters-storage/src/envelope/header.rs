@@ -101,3 +101,184 @@ impl SealedHeader {
         self.machine.map(Into::into)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use vestibule_domain::authentication_mode::AuthenticationMode;
+    use vestibule_domain::identifiers::UserId;
+    use vestibule_domain::record::Stage;
+    use vestibule_ports::DeviceKeyId;
+
+    use super::*;
+    use crate::envelope::layout;
+    use crate::envelope::protection::Wrap;
+    use crate::envelope::sealed_record::ProvenRecord;
+    use crate::support::{every_stage, slot};
+
+    type Change = fn(&mut Protection);
+
+    fn protection(record_id: [u8; 16], epoch: u64) -> Protection {
+        let mut protection = Protection::of_mode_no(RecordId::from_bytes(record_id), epoch, DeviceKeyId([7; 16]));
+        protection.wraps.push(Wrap {
+            commitment: [1; 32],
+            nonce: [2; 24],
+            sealed_key: [3; 48],
+        });
+        protection
+    }
+
+    fn sealed(numbers: (u64, u64), ids: [[u8; 16]; 3], stage: Stage, texts: [&str; 2], some: bool) -> SealedHeader {
+        let header = Header {
+            record_id: RecordId::from_bytes(ids[0]),
+            epoch: numbers.0,
+            generation: numbers.1,
+            write_id: WriteId::from_bytes(ids[1]),
+            stage,
+            mode: AuthenticationMode::No,
+            tenant_id: TenantId::parse(texts[0]).unwrap(),
+            slot: slot(texts[1]),
+        };
+        let machine = some.then_some([4; 32]);
+        let own = some.then(|| RecordHandle::from_bytes(ids[2]));
+        SealedHeader::new(protection(ids[0], numbers.0), [5; NONCE_BYTES], &header, machine, own).unwrap()
+    }
+
+    fn sample() -> SealedHeader {
+        sealed((1, 1), [[8; 16]; 3], every_stage().remove(0), ["acme", "app"], true)
+    }
+
+    proptest! {
+        #[test]
+        fn a_header_comes_back_as_it_was(
+            numbers: (u64, u64),
+            ids: [[u8; 16]; 3],
+            stage in prop::sample::select(every_stage()),
+            user in "[!-~]{1,255}",
+            tenant in "[a-z]{1,40}",
+            client in "[!-~]{1,255}",
+            some: bool,
+        ) {
+            let stage = match stage {
+                Stage::Active { .. } => Stage::Active { user: UserId::parse(&user).unwrap() },
+                other => other,
+            };
+            let header = sealed(numbers, ids, stage.clone(), [&tenant, &client], some);
+            let bytes = header.encode().unwrap();
+            prop_assert!(bytes.len() <= layout::MAX_HEADER_BYTES);
+            let decoded = SealedHeader::decode(&bytes).unwrap();
+            prop_assert_eq!(&decoded, &header);
+            let words = decoded.header().unwrap();
+            prop_assert_eq!((words.epoch, words.generation, words.stage), (numbers.0, numbers.1, stage));
+        }
+
+        #[test]
+        fn arbitrary_bytes_are_refused_and_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+            prop_assert!(SealedHeader::decode(&bytes).is_err());
+            let record = [layout::MAGIC.as_slice(), &[0, 1], &bytes].concat();
+            prop_assert!(ProvenRecord::peek(&record).is_err());
+            prop_assert!(ProvenRecord::peek(&bytes).is_err());
+        }
+
+        #[test]
+        fn a_changed_header_is_refused_or_is_exactly_what_it_says(
+            at in any::<prop::sample::Index>(),
+            byte: u8,
+            removed in 0_usize..3,
+            added in prop::collection::vec(any::<u8>(), 0..3),
+        ) {
+            let mut bytes = sample().encode().unwrap();
+            let start = at.index(bytes.len());
+            let end = (start + removed).min(bytes.len());
+            bytes.splice(start..end, added);
+            if let Some(changed) = bytes.get_mut(start) {
+                *changed ^= byte;
+            }
+            if let Ok(decoded) = SealedHeader::decode(&bytes) {
+                prop_assert_eq!(decoded.encode().unwrap(), bytes);
+                let _words_or_refused = decoded.header();
+            }
+        }
+    }
+
+    #[test]
+    fn the_largest_header_fits() {
+        let user = UserId::parse(&"u".repeat(vestibule_domain::identifiers::MAX_USER_ID_BYTES)).unwrap();
+        let tenant = "t".repeat(vestibule_domain::identifiers::MAX_TENANT_ID_SCALARS);
+        let client = "c".repeat(vestibule_domain::identifiers::MAX_CLIENT_ID_BYTES);
+        let stage = Stage::Deleting {
+            user: Some(user),
+            lease: *every_stage()[0].lease().unwrap(),
+        };
+        let ids = [[0xff; 16]; 3];
+        let mut header = sealed((u64::MAX, u64::MAX), ids, stage, [&tenant, &client], true);
+        header.realm = "r".repeat(vestibule_domain::identifiers::MAX_REALM_ID_BYTES);
+        // Four bytes to each scalar of the tenant, and what the other modes add.
+        let more = tenant.len() * 3 + vestibule_ports::MAX_GATE_BLOB_BYTES + 64 + 16;
+        assert!(header.encode().unwrap().len() + more <= layout::MAX_HEADER_BYTES);
+    }
+
+    #[test]
+    fn what_no_writer_of_this_format_writes_is_corruption() {
+        let changes: [(&str, Change); 9] = [
+            ("an unknown mode", |p| p.mode = 3),
+            ("a KDF in mode no", |p| p.kdf = 1),
+            ("memory in mode no", |p| p.kdf_memory_kib = 1),
+            ("passes in mode no", |p| p.kdf_passes = 1),
+            ("lanes in mode no", |p| p.kdf_lanes = 1),
+            ("a salt in mode no", |p| p.salt = vec![0; 16]),
+            ("a gate blob in mode no", |p| p.gate_blob = vec![0]),
+            ("no wrap", |p| p.wraps.clear()),
+            ("two wraps", |p| p.wraps.push(p.wraps[0].clone())),
+        ];
+        for (what, change) in changes {
+            let mut header = sample();
+            change(&mut header.protection);
+            let decoded = SealedHeader::decode(&header.encode().unwrap());
+            assert_eq!(decoded, Err(EnvelopeError::Unreadable(Unreadable::Corrupted)), "{what}");
+        }
+        let mut header = sample();
+        (header.protection.mode, header.protection.gate_blob) = (2, vec![0; 1025]);
+        assert!(
+            SealedHeader::decode(&header.encode().unwrap()).is_err(),
+            "a gate blob over 1 KiB"
+        );
+        header.protection.gate_blob.truncate(1024);
+        let mode = SealedHeader::decode(&header.encode().unwrap())
+            .unwrap()
+            .header()
+            .unwrap()
+            .mode;
+        assert_eq!(
+            mode,
+            AuthenticationMode::Biometric,
+            "the fields of the other modes are there from the start"
+        );
+    }
+
+    #[test]
+    fn no_single_bit_of_the_context_is_without_effect() {
+        let plain = protection([1; 16], 1);
+        let changes: [(&str, Change); 11] = [
+            ("record id", |p| p.record_id[0] ^= 1),
+            ("epoch", |p| p.epoch += 1),
+            ("device key id", |p| p.device_key_id[0] ^= 1),
+            ("mode", |p| p.mode = 1),
+            ("KDF", |p| p.kdf = 1),
+            ("memory", |p| p.kdf_memory_kib = 1),
+            ("passes", |p| p.kdf_passes = 1),
+            ("lanes", |p| p.kdf_lanes = 1),
+            ("salt", |p| p.salt.push(0)),
+            ("normalisation", |p| p.normalisation = 1),
+            ("gate blob", |p| p.gate_blob.push(0)),
+        ];
+        let mut seen = vec![plain.context().unwrap()];
+        for (what, change) in changes {
+            let mut changed = plain.clone();
+            change(&mut changed);
+            let context = changed.context().unwrap();
+            assert!(!seen.contains(&context), "{what}");
+            seen.push(context);
+        }
+    }
+}

@@ -115,3 +115,62 @@ impl<S: SystemCalls<File = File>> Drop for HeldLock<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::ErrorKind;
+
+    use super::*;
+    use crate::faulty_calls::{Fault, FaultyCalls};
+    use crate::support::HashedEntropy;
+
+    fn open(path: &Path, calls: FaultyCalls) -> LockFiles<FaultyCalls> {
+        LockFiles::open(calls, path, HashedEntropy::new(1), FileSystems::Local).unwrap()
+    }
+
+    #[test]
+    fn a_forked_child_neither_enters_nor_probes_nor_ends_its_parents_flows() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("flows");
+        let calls = FaultyCalls::new(Fault::None);
+        let files = open(&path, calls.clone());
+        let (owner, lock) = files.enter().unwrap();
+        calls.fork();
+        assert!(files.enter().is_err_and(|why| why.contains("forked")));
+        assert!(files.probe(owner).is_err_and(|why| why.contains("forked")));
+        drop(lock);
+        assert!(
+            path.join(owner.to_string()).exists(),
+            "the file is the parent's to remove"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_probed_is_an_error_and_not_gone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("flows");
+        let calls = FaultyCalls::new(Fault::None);
+        let files = open(&path, calls.clone());
+        let (owner, _lock) = files.enter().unwrap();
+        calls.plan(Fault::Fail("open to read", 0, ErrorKind::PermissionDenied));
+        assert_eq!(files.probe(owner).unwrap_err(), "the system denied permission");
+        calls.plan(Fault::None);
+        fs::remove_dir_all(&path).unwrap();
+        assert_eq!(files.probe(owner).unwrap_err(), "the directory was removed");
+    }
+
+    #[test]
+    fn a_file_that_a_sweeper_takes_is_made_anew_and_a_failure_leaves_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("flows");
+        let calls = FaultyCalls::new(Fault::None);
+        let files = open(&path, calls.clone());
+        calls.plan(Fault::Fail("rename", 0, ErrorKind::NotFound));
+        assert!(files.enter().is_err_and(|why| why.contains("swept")));
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 0);
+        calls.plan(Fault::None);
+        let (owner, _lock) = files.enter().unwrap();
+        assert_eq!(files.probe(owner).unwrap(), Presence::Alive);
+    }
+}

@@ -4,11 +4,19 @@
 #[cfg(test)]
 mod aside;
 #[cfg(test)]
+mod children;
+#[cfg(test)]
+mod device_key_files;
+#[cfg(test)]
+mod files;
+#[cfg(test)]
 mod format_1;
 #[cfg(test)]
 mod life;
 #[cfg(test)]
 mod lost_answers;
+#[cfg(test)]
+mod presence;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]

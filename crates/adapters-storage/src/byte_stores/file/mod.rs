@@ -2,6 +2,8 @@
 
 mod frame;
 mod record_files;
+#[cfg(test)]
+mod record_files_tests;
 
 use std::path::Path;
 use std::sync::Arc;

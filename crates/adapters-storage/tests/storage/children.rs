@@ -1,0 +1,81 @@
+//! Runs a test once more in child processes, which do what their role says.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+const DIRECTORY: &str = "VESTIBULE_TEST_DIRECTORY";
+/// Begins a line that a child says to its parent, amid those of the test harness.
+const SAYS: &str = "child says ";
+
+/// The directory that this process was started for as a child; `None` in the parent.
+pub(crate) fn directory_of_child() -> Option<PathBuf> {
+    std::env::var_os(DIRECTORY).map(Into::into)
+}
+
+/// Says something to the parent.
+pub(crate) fn say(text: &str) {
+    println!("\n{SAYS}{text}");
+}
+
+/// Waits until the parent lets go, or has ended.
+pub(crate) fn wait_for_parent() {
+    let mut nothing = Vec::new();
+    std::io::stdin().read_to_end(&mut nothing).unwrap();
+}
+
+/// A child at work.
+pub(crate) struct Running {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Running {
+    /// Starts `test` as a child.
+    pub(crate) fn start(test: &str, directory: &Path) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", test, "--nocapture", "--test-threads=1"])
+            .env(DIRECTORY, directory)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdin = child.stdin.take();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        Self { child, stdin, stdout }
+    }
+
+    /// The next thing that the child says.
+    pub(crate) fn hear(&mut self) -> String {
+        loop {
+            let mut line = String::new();
+            assert_ne!(
+                self.stdout.read_line(&mut line).unwrap(),
+                0,
+                "the child ended without a word"
+            );
+            if let Some(said) = line.strip_prefix(SAYS) {
+                return said.trim_end().to_owned();
+            }
+        }
+    }
+
+    /// Lets the child go on.
+    pub(crate) fn let_go(&mut self) {
+        self.stdin = None;
+    }
+
+    /// Waits for its end, which must be a good one.
+    pub(crate) fn finish(mut self) {
+        self.let_go();
+        std::io::copy(&mut self.stdout, &mut std::io::sink()).unwrap();
+        assert!(self.child.wait().unwrap().success());
+    }
+
+    /// Kills it with SIGKILL.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
