@@ -28,10 +28,7 @@ pub(crate) async fn enroll(
     interrupt: &Interrupt,
 ) -> Result<Enrolled, IdpError> {
     let (request, code) = authorize(talk, settings, interrupt).await?;
-    // The last moment at which nothing is lost by stopping; from here on the interrupt is ignored.
-    if interrupt.is_raised() {
-        return Err(IdpError::Interrupted { begun: true });
-    }
+    // The interrupt was obeyed up to the answer that brought the code; from here on it is ignored.
     let answer = redeem(talk, &request, &settings.redirect_uri, &code).await?;
     drop(code);
     let enrolled = judge(talk, settings, &request, &answer).await?;

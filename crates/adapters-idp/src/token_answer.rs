@@ -298,6 +298,7 @@ mod tests {
             r#"{"refresh_token":"rt"#,
             r#"{"refresh_token":"#,
             r#"{"refresh_token":7,"#,
+            r#"{"x\"refresh_token":"another member","#,
             r#"{"refresh_token":""}"#,
             "{\"refresh_token\":\"r\\u0001t\"}",
             r#"{"error_description":"no \"refresh_token\":\"rt\" here","#,

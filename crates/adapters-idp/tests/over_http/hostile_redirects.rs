@@ -275,6 +275,44 @@ async fn a_flow_that_takes_too_long_ends_and_a_user_may_exist() {
 }
 
 #[tokio::test]
+async fn a_later_hop_that_was_not_sent_is_not_told_as_not_done() {
+    let (stub, device) = stub_and_device().await;
+    let clock = device.clock.clone();
+    stub.answer_with("/auth", move |_| {
+        clock.pass(FLOW_TIMEOUT);
+        redirect("/hop")
+    });
+    let error = device.enroll().await.unwrap_err();
+    assert!(matches!(error, IdpError::AnswerLost(_)), "{error:?}");
+    assert_eq!(stub.count("/hop"), 0);
+}
+
+#[tokio::test]
+async fn an_interrupt_that_comes_with_the_code_leaves_the_code_unused() {
+    let (stub, device) = stub_and_device().await;
+    let (switch, interrupt) = Interrupt::new();
+    stub.answer_with("/auth", move |request| {
+        switch.raise();
+        let state = request.parameter("state").unwrap();
+        redirect(&format!("dev.vestibule.app:/enrolled?code=c&state={state}"))
+    });
+    let error = device.enroll_until(interrupt).await.unwrap_err();
+    assert_eq!(error, IdpError::Interrupted { begun: true });
+    assert_eq!(stub.count("/token"), 0);
+}
+
+#[tokio::test]
+async fn an_interrupt_that_comes_with_the_token_request_is_ignored() {
+    let (stub, device) = stub_and_device().await;
+    let (switch, interrupt) = Interrupt::new();
+    stub.answer_with("/token", move |_| {
+        switch.raise();
+        json(200, r#"{"refresh_token":"rt"}"#)
+    });
+    device.enroll_until(interrupt).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_token_endpoint_that_cannot_be_reached_after_the_code_is_not_told_as_not_done() {
     let (stub, device) = stub_and_device().await;
     let gone = StubServer::start().await;
