@@ -161,13 +161,13 @@ impl IdpModel {
         made.map(|(id, _)| id.clone()).collect()
     }
 
-    /// The user that enrolling with this key would find now.
+    /// The user that enrolling with this key would find now. No user of a plain server has the id of its key.
     pub(super) fn user_of(&self, key: &EnrolmentKey) -> Option<UserId> {
         let is_found = |(id, user): &(&UserId, &User)| {
             user.exists && user.key == *key.expose() && self.derived_user(&user.party, key) == **id
         };
         let mut found = self.users.iter().filter(is_found);
-        found.next().map(|(id, _)| id.clone()).filter(|_| self.kind.recoverable)
+        found.next().map(|(id, _)| id.clone())
     }
 
     pub(super) fn user_of_grant(&self, grant: &Grant) -> Option<UserId> {

@@ -9,7 +9,7 @@ use vestibule_domain::record::{Header, Lookup, Place, Revision, Slot, Unreadable
 use vestibule_domain::secret::Payload;
 
 use super::lock;
-use super::sealed_entries::{Entry, aside_handle, handle_of};
+use super::sealed_entries::{Entry, handle_of};
 use super::storage_operations::StorageState;
 use crate::secure_storage::{
     Described, Key, ListedRecord, Opened, RecordsPage, SecureStorage, StorageError, WriteRequest, Written,
@@ -84,7 +84,7 @@ impl MemoryStorage {
 
     /// Puts something there that cannot be read, over whatever lay there.
     pub fn plant_unreadable(&self, place: &Place, why: Unreadable) -> Revision {
-        lock(&self.state).entries.put(handle_of(place), false, Err(why))
+        lock(&self.state).entries.put(handle_of(place), Err(why))
     }
 
     /// Makes every call fail with `Unavailable` (`None`: no more).
@@ -173,15 +173,7 @@ impl SecureStorage for MemoryStorage {
     }
 
     async fn keep_aside(&self, handle: RecordHandle, revision: Revision) -> Result<RecordHandle, StorageError> {
-        self.call(|state, journal| {
-            let sealed = state.entries.in_state(handle, &revision)?.readable()?.clone();
-            let aside = aside_handle(&sealed.header);
-            let stands = state.entries.at(aside).and_then(|entry| entry.readable().ok());
-            if stands.is_none_or(|stands| stands.header != sealed.header) {
-                state.put(aside, true, sealed, journal);
-            }
-            Ok(aside)
-        })
+        self.call(|state, journal| state.keep_aside(handle, &revision, journal))
     }
 
     async fn put_back(&self, aside: RecordHandle, expected: Option<Revision>) -> Result<Revision, StorageError> {

@@ -38,6 +38,14 @@ fn header(record: u8, write: u8, mode: AuthenticationMode) -> Header {
     )
 }
 
+/// The header of a queued revocation.
+fn queued(record: u8) -> Header {
+    Header {
+        stage: Stage::Revoking { until: None },
+        ..header(record, 1, AuthenticationMode::No)
+    }
+}
+
 fn payload(byte: u8) -> Payload {
     Payload::new(vec![byte; 8])
 }
@@ -239,12 +247,7 @@ async fn a_list_goes_page_by_page_in_the_order_of_the_handles() {
     let storage = MemoryStorage::new();
     for byte in [3, 1, 2] {
         let handle = RecordHandle::from_bytes([byte; 16]);
-        let write = WriteRequest::new(
-            Place::Handle(handle),
-            None,
-            header(byte, byte, AuthenticationMode::No),
-            seal(byte, Credential::None),
-        );
+        let write = WriteRequest::new(Place::Handle(handle), None, queued(byte), seal(byte, Credential::None));
         storage.write(write).await.unwrap();
     }
     let handles = |bytes: &[u8]| {
@@ -398,4 +401,53 @@ async fn a_write_says_whether_there_is_room_for_the_next() {
         .await
         .unwrap();
     assert!(!second.room);
+}
+
+#[tokio::test]
+async fn a_record_lies_in_its_slot_or_aside_and_a_queued_revocation_anywhere_else() {
+    let in_slot = MemoryStorage::handle_of(&slot("a"));
+    let aside = RecordHandle::from_bytes([1; 16]);
+    let elsewhere = RecordHandle::from_bytes([7; 16]);
+    let ordinary = header(1, 1, AuthenticationMode::No);
+    let table = [
+        (in_slot, ordinary.clone(), true),
+        (aside, ordinary.clone(), true),
+        (elsewhere, ordinary, false),
+        (
+            MemoryStorage::handle_of(&slot("b")),
+            header(1, 1, AuthenticationMode::No),
+            false,
+        ),
+        (in_slot, queued(1), false),
+        (elsewhere, queued(1), true),
+    ];
+    for (handle, header, fits) in table {
+        let storage = MemoryStorage::new();
+        let write = WriteRequest::new(Place::Handle(handle), None, header.clone(), seal(1, Credential::None));
+        match storage.write(write).await {
+            Ok(_) if fits => assert_eq!(storage.records()[0].aside, handle == aside),
+            Err(StorageError::Unsupported(parameter)) if !fits => assert_eq!(parameter.field, "place"),
+            other => panic!("{handle} {header:?}: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_late_keeper_of_an_older_state_and_a_queued_revocation_keep_nothing_aside() {
+    let (storage, first, written) = with_record().await;
+    let handle = MemoryStorage::handle_of(&slot("a"));
+    let aside = RecordHandle::from_bytes([1; 16]);
+    let newer = first.next(WriteId::from_bytes([2; 16]), active());
+    let write = WriteRequest::new(Place::Handle(aside), None, newer, seal(2, Credential::None));
+    storage.write(write).await.unwrap();
+    assert_eq!(
+        storage.keep_aside(handle, written.revision).await,
+        Err(StorageError::Conflict)
+    );
+
+    let queue = RecordHandle::from_bytes([7; 16]);
+    let write = WriteRequest::new(Place::Handle(queue), None, queued(3), seal(1, Credential::None));
+    let written = storage.write(write).await.unwrap();
+    let refused = storage.keep_aside(queue, written.revision).await;
+    assert!(matches!(refused, Err(StorageError::Unsupported(_))), "{refused:?}");
 }

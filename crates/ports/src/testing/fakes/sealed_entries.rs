@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use vestibule_domain::authentication_mode::AuthenticationMode;
 use vestibule_domain::identifiers::{InvalidParameter, RecordHandle};
-use vestibule_domain::record::{Header, Place, Revision, Slot, Unreadable};
+use vestibule_domain::record::{Header, Place, Revision, Slot, Stage, Unreadable};
 use vestibule_domain::secret::{Payload, RecordKey};
 
 use super::seeded_entropy::SplitMix64;
@@ -63,11 +63,11 @@ impl Entries {
     }
 
     /// Puts it there under a revision that never was and never comes back.
-    pub(super) fn put(&mut self, handle: RecordHandle, aside: bool, sealed: Result<Sealed, Unreadable>) -> Revision {
+    pub(super) fn put(&mut self, handle: RecordHandle, sealed: Result<Sealed, Unreadable>) -> Revision {
         let revision = Revision::new(self.random.bytes::<16>().to_vec());
         let entry = Entry {
             revision: revision.clone(),
-            aside,
+            aside: sealed.as_ref().is_ok_and(|sealed| is_aside(handle, &sealed.header)),
             sealed,
         };
         self.places.insert(handle, entry);
@@ -161,6 +161,29 @@ pub(super) fn handle_of(place: &Place) -> RecordHandle {
 /// Where a copy of this record is kept aside.
 pub(super) const fn aside_handle(header: &Header) -> RecordHandle {
     RecordHandle::from_bytes(*header.record_id.as_bytes())
+}
+
+/// Whether what lies there is a copy kept aside.
+pub(super) fn is_aside(handle: RecordHandle, header: &Header) -> bool {
+    !is_revocation(header) && handle == aside_handle(header) && handle != slot_handle(&header.slot)
+}
+
+/// Refuses a record that does not belong there: each lies in its slot, or aside; a queued revocation at a place of its own.
+pub(super) fn check_place(handle: RecordHandle, header: &Header) -> Result<(), StorageError> {
+    let in_slot = handle == slot_handle(&header.slot);
+    let fits = if is_revocation(header) {
+        !in_slot
+    } else {
+        in_slot || is_aside(handle, header)
+    };
+    if fits { Ok(()) } else { Err(MISPLACED) }
+}
+
+/// A record that does not belong where it is to go.
+pub(super) const MISPLACED: StorageError = unsupported("place", "is not where this record belongs");
+
+const fn is_revocation(header: &Header) -> bool {
+    matches!(header.stage, Stage::Revoking { .. })
 }
 
 fn slot_handle(slot: &Slot) -> RecordHandle {

@@ -3,9 +3,9 @@
 use core::time::Duration;
 
 use vestibule_domain::identifiers::RecordHandle;
-use vestibule_domain::record::{Place, Revision};
+use vestibule_domain::record::{Header, Place, Revision};
 
-use super::sealed_entries::{Entries, Entry, Sealed, aside_handle, handle_of};
+use super::sealed_entries::{Entries, Entry, MISPLACED, Sealed, aside_handle, check_place, handle_of, is_aside};
 use crate::secure_storage::{Credential, Key, Opened, StorageError, WriteRequest, Written};
 use crate::testing::journal::{Journal, JournalEntry};
 
@@ -52,6 +52,7 @@ impl StorageState {
 
     pub(super) fn write(&mut self, request: WriteRequest, journal: &Journal) -> Result<Written, StorageError> {
         let handle = handle_of(&request.place);
+        check_place(handle, &request.header)?;
         let found = self.entries.at(handle).cloned();
         if let Some(entry) = &found {
             match entry.readable() {
@@ -66,8 +67,28 @@ impl StorageState {
         }
         let sealed = self.entries.seal(request.header, request.content, found.as_ref())?;
         let key = sealed.key.clone();
-        let revision = self.put(handle, false, sealed, journal);
+        let revision = self.put(handle, sealed, journal);
         Ok(Written::new(revision, key).with_room(self.room))
+    }
+
+    pub(super) fn keep_aside(
+        &mut self,
+        handle: RecordHandle,
+        revision: &Revision,
+        journal: &Journal,
+    ) -> Result<RecordHandle, StorageError> {
+        let sealed = self.entries.in_state(handle, revision)?.readable()?.clone();
+        let aside = aside_handle(&sealed.header);
+        if !is_aside(aside, &sealed.header) {
+            return Err(MISPLACED);
+        }
+        let age = |header: &Header| (header.epoch, header.generation);
+        match self.entries.at(aside).and_then(|entry| entry.readable().ok()) {
+            Some(copy) if copy.header == sealed.header => {}
+            Some(copy) if age(&copy.header) > age(&sealed.header) => return Err(StorageError::Conflict),
+            Some(_) | None => drop(self.put(aside, sealed, journal)),
+        }
+        Ok(aside)
     }
 
     pub(super) fn put_back(
@@ -88,7 +109,7 @@ impl StorageState {
         let standing = standing.map(|entry| entry.revision.clone());
         let revision = match standing {
             Some(revision) if stands_already => revision,
-            standing if standing.as_ref() == expected => self.put(slot, false, copy, journal),
+            standing if standing.as_ref() == expected => self.put(slot, copy, journal),
             Some(_) | None => return Err(StorageError::Conflict),
         };
         self.remove(aside, journal);
@@ -110,14 +131,14 @@ impl StorageState {
             .map(|entry| entry.revision.clone())
     }
 
-    pub(super) fn put(&mut self, handle: RecordHandle, aside: bool, sealed: Sealed, journal: &Journal) -> Revision {
+    pub(super) fn put(&mut self, handle: RecordHandle, sealed: Sealed, journal: &Journal) -> Revision {
         journal.push(JournalEntry::Stored {
             handle,
-            aside,
+            aside: is_aside(handle, &sealed.header),
             header: sealed.header.clone(),
             payload: sealed.payload.clone(),
         });
-        self.entries.put(handle, aside, Ok(sealed))
+        self.entries.put(handle, Ok(sealed))
     }
 
     pub(super) fn remove(&mut self, handle: RecordHandle, journal: &Journal) {

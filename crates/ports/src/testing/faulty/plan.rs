@@ -44,6 +44,7 @@ struct Shared {
 struct State {
     calls: Vec<Operation>,
     late: Vec<Late>,
+    stopped: bool,
     clock: Option<Arc<dyn Clock>>,
 }
 
@@ -109,6 +110,12 @@ impl FaultPlan {
         });
     }
 
+    /// Plans nothing more: from now on no call meets a fault or is counted. Slow calls are still done. For the life after
+    /// the faults, in which everything must come right.
+    pub fn stop(&self) {
+        self.state().stopped = true;
+    }
+
     /// Tells the plan the time, so that slow calls ([`Fault::DoneLate`]) are done before their 5 s are over.
     pub fn use_clock(&self, clock: Arc<dyn Clock>) {
         self.state().clock = Some(clock);
@@ -151,6 +158,9 @@ impl FaultPlan {
     /// Counts a call, and says what happens to it.
     pub(super) fn count(&self, operation: Operation) -> Option<Fault> {
         let mut state = self.state();
+        if state.stopped {
+            return None;
+        }
         state.calls.push(operation);
         self.0.faults.get(&state.calls.len()).copied()
     }
