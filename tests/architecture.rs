@@ -121,7 +121,7 @@ const ROOMS: [Room; 8] = [
             "tracing",
             "tracing-subscriber",
         ],
-        ours_in_tests: &[],
+        ours_in_tests: &["vestibule-adapters-storage"],
     },
     Room {
         name: "vestibule-dev-idp",

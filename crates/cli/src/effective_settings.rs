@@ -203,3 +203,327 @@ fn base(variable: &str, under_home: &str, environment: Environment<'_>) -> Optio
     let base = absolute(variable).or_else(|| absolute("HOME").map(|home| home.join(under_home)));
     base.map(|base| base.join(FOLDER))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::ffi::OsString;
+
+    use super::*;
+
+    const HOME: &str = "/home/nobody-here";
+
+    /// A settings file, variables, flags.
+    struct Layers<'a> {
+        file: &'a str,
+        variables: &'a [(&'a str, &'a str)],
+        options: GlobalOptions,
+    }
+
+    impl Layers<'_> {
+        fn read(self) -> Result<EffectiveSettings, InvalidSettings> {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("settings.toml");
+            std::fs::write(&file, self.file).unwrap();
+            let mut variables: BTreeMap<&str, OsString> = self
+                .variables
+                .iter()
+                .map(|(name, value)| (*name, OsString::from(value)))
+                .collect();
+            variables.entry("HOME").or_insert_with(|| HOME.into());
+            let options = GlobalOptions {
+                config: Some(file),
+                ..self.options
+            };
+            EffectiveSettings::read_from(options, &|name| variables.get(name).cloned())
+                .map_err(|error| InvalidSettings(error.0.replace(&folder.path().display().to_string(), "FOLDER")))
+        }
+    }
+
+    fn flags(change: impl FnOnce(&mut GlobalOptions)) -> GlobalOptions {
+        let mut options = GlobalOptions::default();
+        change(&mut options);
+        options
+    }
+
+    #[test]
+    fn flags_count_before_variables_before_the_file_before_defaults() {
+        let none = GlobalOptions::default;
+        let issuer = || flags(|options| options.issuer = Some("https://flag".into()));
+        let (in_file, in_variable) = ("issuer = \"https://file\"", [("VESTIBULE_ISSUER", "https://variable")]);
+        let table: [(&str, &[(&str, &str)], GlobalOptions, Option<&str>); 9] = [
+            ("", &[], none(), None),
+            (in_file, &[], none(), Some("https://file")),
+            ("", &in_variable, none(), Some("https://variable")),
+            (in_file, &in_variable, none(), Some("https://variable")),
+            ("", &[], issuer(), Some("https://flag")),
+            (in_file, &[], issuer(), Some("https://flag")),
+            ("", &in_variable, issuer(), Some("https://flag")),
+            (in_file, &in_variable, issuer(), Some("https://flag")),
+            (in_file, &[("VESTIBULE_ISSUER", "")], none(), Some("https://file")),
+        ];
+        for (number, (file, variables, options, expected)) in table.into_iter().enumerate() {
+            let layers = Layers {
+                file,
+                variables,
+                options,
+            };
+            assert_eq!(layers.read().unwrap().issuer(), expected, "row {number}");
+        }
+    }
+
+    #[test]
+    fn every_setting_can_stand_in_the_file_and_a_variable_counts_before_it() {
+        /// What a setting is, in text.
+        type Look = fn(&SettingsLayer) -> String;
+        let table: [(&str, &str, &str, Look); 13] = [
+            ("issuer = 'a'", "ISSUER", "b", |all| format!("{:?}", all.issuer)),
+            ("tenant = 'a'", "TENANT", "b", |all| format!("{:?}", all.tenant)),
+            ("client_id = 'a'", "CLIENT_ID", "b", |all| {
+                format!("{:?}", all.client_id)
+            }),
+            ("redirect_uri = 'a'", "REDIRECT_URI", "b", |all| {
+                format!("{:?}", all.redirect_uri)
+            }),
+            ("device_proof = 'required'", "DEVICE_PROOF", "never", |all| {
+                format!("{:?}", all.device_proof)
+            }),
+            (
+                "plain_http_to_loopback = true",
+                "PLAIN_HTTP_TO_LOOPBACK",
+                "false",
+                |all| format!("{:?}", all.plain_http_to_loopback),
+            ),
+            ("leeway_s = 1", "LEEWAY_S", "2", |all| format!("{:?}", all.leeway_s)),
+            ("extra_origins = ['a']", "EXTRA_ORIGINS", "b,c", |all| {
+                format!("{:?}", all.extra_origins)
+            }),
+            ("anonymity = 'refuse'", "ANONYMITY", "warn", |all| {
+                format!("{:?}", all.anonymity)
+            }),
+            ("data_dir = '/a'", "DATA_DIR", "/b", |all| format!("{:?}", all.data_dir)),
+            ("state_dir = '/a'", "STATE_DIR", "/b", |all| {
+                format!("{:?}", all.state_dir)
+            }),
+            ("any_file_system = true", "ANY_FILE_SYSTEM", "false", |all| {
+                format!("{:?}", all.any_file_system)
+            }),
+            (
+                "audiences = [{ name = 'a', scope = 's', lifetime_cap_s = 9, opaque = true }]",
+                "AUDIENCES",
+                "b=s,c=t=u",
+                |all| format!("{:?}", all.audiences),
+            ),
+        ];
+        let set = ["\"a\"", "Required", "true", "1", "Refuse", "\"/a\""];
+        for (file, variable, value, look) in table {
+            let name = format!("VESTIBULE_{variable}");
+            let read = |file: &str, variables: &[(&str, &str)]| {
+                let options = GlobalOptions::default();
+                look(
+                    &Layers {
+                        file,
+                        variables,
+                        options,
+                    }
+                    .read()
+                    .unwrap()
+                    .layers,
+                )
+            };
+            let (open, from_file) = (read("", &[]), read(file, &[]));
+            let (from_variable, from_both) = (read("", &[(&name, value)]), read(file, &[(&name, value)]));
+            assert_eq!(open, "None", "{name}");
+            assert!(set.iter().any(|word| from_file.contains(word)), "{name}: {from_file}");
+            assert_ne!(from_variable, from_file, "{name}");
+            assert_ne!(from_variable, open, "{name}");
+            assert_eq!(from_both, from_variable, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_an_error_that_says_where_it_stands() {
+        let table: [(&str, &[(&str, &str)], &str); 12] = [
+            (
+                "tenant = 'a'\n\nisuer = 'b'\n",
+                &[],
+                "FOLDER/settings.toml:3: unknown field `isuer`, expected one of `issuer`",
+            ),
+            (
+                "# \u{e9}\n[[audiences]]\nname = 'a'\nscope = 's'\nscopes = 't'",
+                &[],
+                "FOLDER/settings.toml:5: unknown field `scopes`",
+            ),
+            (
+                "[[audiences]]\nname = 'a'",
+                &[],
+                "FOLDER/settings.toml:1: missing field `scope`",
+            ),
+            ("tenant = 7", &[], "FOLDER/settings.toml:1: invalid type"),
+            ("\ntenant = ", &[], "FOLDER/settings.toml:2: "),
+            (
+                "\n\ndevice_proof = 'maybe'",
+                &[],
+                "FOLDER/settings.toml:3: unknown variant `maybe`",
+            ),
+            (
+                "",
+                &[("VESTIBULE_DEVICE_PROOF", "Never")],
+                "VESTIBULE_DEVICE_PROOF is neither required nor never",
+            ),
+            (
+                "",
+                &[("VESTIBULE_PLAIN_HTTP_TO_LOOPBACK", "1")],
+                "VESTIBULE_PLAIN_HTTP_TO_LOOPBACK is neither true nor false",
+            ),
+            (
+                "",
+                &[("VESTIBULE_LEEWAY_S", "-1")],
+                "VESTIBULE_LEEWAY_S is no number of seconds",
+            ),
+            (
+                "",
+                &[("VESTIBULE_AUDIENCES", "orders")],
+                "VESTIBULE_AUDIENCES is not of the form name=scope,name=scope",
+            ),
+            ("", &[("HOME", "")], "HOME is not set: name a directory with --data-dir"),
+            (
+                "data_dir = 'd'",
+                &[("HOME", "relative")],
+                "HOME is not set: name a directory with --state-dir",
+            ),
+        ];
+        for (file, variables, message) in table {
+            let options = GlobalOptions::default();
+            let error = Layers {
+                file,
+                variables,
+                options,
+            }
+            .read()
+            .unwrap_err()
+            .to_string();
+            assert!(error.starts_with(message), "{error}");
+        }
+    }
+
+    #[test]
+    fn only_a_file_that_was_named_must_be_there() {
+        let empty = tempfile::tempdir().unwrap();
+        let home = |name: &str| (name == "HOME").then(|| OsString::from(empty.path()));
+        assert!(EffectiveSettings::read_from(GlobalOptions::default(), &home).is_ok());
+        let absent = empty.path().join("absent.toml");
+        let flag = flags(|options| options.config = Some(absent.clone()));
+        let variable = |name: &str| {
+            (name == "VESTIBULE_CONFIG")
+                .then(|| OsString::from(&absent))
+                .or_else(|| home(name))
+        };
+        for named in [
+            EffectiveSettings::read_from(flag, &home),
+            EffectiveSettings::read_from(GlobalOptions::default(), &variable),
+        ] {
+            let message = named.unwrap_err().to_string();
+            assert!(message.starts_with(&absent.display().to_string()), "{message}");
+        }
+    }
+
+    #[test]
+    fn the_default_file_lies_in_the_configuration_directory() {
+        let home = tempfile::tempdir().unwrap();
+        let elsewhere = home.path().join("elsewhere");
+        for folder in [home.path().join(".config"), elsewhere.clone()] {
+            std::fs::create_dir_all(folder.join(FOLDER)).unwrap();
+            let text = format!("tenant = '{}'", folder.file_name().unwrap().display());
+            std::fs::write(folder.join(FOLDER).join("config.toml"), text).unwrap();
+        }
+        let table = [
+            (None, ".config"),
+            (Some(elsewhere), "elsewhere"),
+            (Some(PathBuf::from("relative")), ".config"),
+        ];
+        for (xdg, tenant) in table {
+            let environment = |name: &str| match name {
+                "HOME" => Some(OsString::from(home.path())),
+                "XDG_CONFIG_HOME" => xdg.clone().map(OsString::from),
+                _ => None,
+            };
+            let settings = EffectiveSettings::read_from(GlobalOptions::default(), &environment).unwrap();
+            assert_eq!(settings.tenant(), Ok(tenant));
+        }
+    }
+
+    #[test]
+    fn directories_follow_flag_variable_file_base_directory_and_home() {
+        let none = GlobalOptions::default;
+        let flag = || flags(|options| options.data_dir = Some("/flag".into()));
+        let variable = ("VESTIBULE_DATA_DIR", "/variable");
+        let xdg = ("XDG_DATA_HOME", "/xdg");
+        let table: [(&str, &[(&str, &str)], GlobalOptions, &str); 6] = [
+            ("data_dir = '/file'", &[variable, xdg], flag(), "/flag"),
+            ("data_dir = '/file'", &[variable, xdg], none(), "/variable"),
+            ("data_dir = '/file'", &[xdg], none(), "/file"),
+            ("", &[xdg], none(), "/xdg/vestibule"),
+            (
+                "",
+                &[("XDG_DATA_HOME", "relative")],
+                none(),
+                "/home/nobody-here/.local/share/vestibule",
+            ),
+            ("", &[], none(), "/home/nobody-here/.local/share/vestibule"),
+        ];
+        for (file, variables, options, expected) in table {
+            let settings = Layers {
+                file,
+                variables,
+                options,
+            }
+            .read()
+            .unwrap();
+            assert_eq!(settings.data_dir, Path::new(expected));
+            assert_eq!(
+                settings.state_dir,
+                Path::new("/home/nobody-here/.local/state/vestibule")
+            );
+        }
+    }
+
+    #[test]
+    fn a_relative_directory_is_meant_from_the_file_that_names_it() {
+        let file = Path::new("/etc/vestibule/settings.toml");
+        let layer = SettingsLayer::from_toml("data_dir = 'data'\nstate_dir = '/state'", file).unwrap();
+        assert_eq!(layer.data_dir.as_deref(), Some(Path::new("/etc/vestibule/data")));
+        assert_eq!(layer.state_dir.as_deref(), Some(Path::new("/state")));
+    }
+
+    #[test]
+    fn a_tenant_and_audiences_are_made_up_only_for_the_development_idp() {
+        let read = |file| {
+            let (variables, options): (&[_], _) = (&[], GlobalOptions::default());
+            Layers {
+                file,
+                variables,
+                options,
+            }
+            .read()
+            .unwrap()
+        };
+        let development = read("");
+        assert_eq!(development.tenant(), Ok("acme"));
+        assert_eq!(development.audience_names(), ["orders", "billing"]);
+        let configured = read("issuer = 'https://idp.example/{tenant}'");
+        assert!(
+            configured
+                .tenant()
+                .unwrap_err()
+                .to_string()
+                .starts_with("tenant is not named")
+        );
+        assert_eq!(configured.audience_names(), [""; 0]);
+        let whole = read("issuer = 'https://idp.example'\ntenant = 't'\naudiences = [{ name = 'a', scope = 's' }]");
+        assert_eq!(whole.tenant(), Ok("t"));
+        assert_eq!(whole.audience_names(), ["a"]);
+        let other = read("audiences = [{ name = 'a', scope = 's' }]");
+        assert_eq!(other.audience_names(), ["a"]);
+    }
+}

@@ -1,0 +1,14 @@
+//! Stories of the command line: each command is a process of its own, as a person or a script runs it.
+
+mod device;
+
+mod first_light;
+mod foreground_idp;
+mod killed_between_send_and_answer;
+mod modes;
+mod moved_data;
+mod racing_processes;
+mod redaction;
+mod replaced_user;
+mod settings;
+mod signals;

@@ -1,0 +1,130 @@
+//! What is wrong with settings and arguments is said before anything is done.
+
+use serde_json::{Value, json};
+
+use crate::device::Device;
+
+#[tokio::test]
+async fn an_unknown_key_in_the_settings_file_is_an_error_with_its_line() {
+    let device = Device::fresh();
+    let folder = device.home().join(".config/vestibule");
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("config.toml");
+    std::fs::write(&file, "tenant = 'acme'\nisuer = 'https://idp.example'\n").unwrap();
+    let run = device.run(&["enroll", "--json"]).await;
+    let object = run.json();
+    assert_eq!(
+        (run.code, &object["status"], &object["event"]),
+        (Some(2), &json!("InvalidParameter"), &Value::Null)
+    );
+    let message = object["failure"]["message"].as_str().unwrap();
+    assert!(
+        message.starts_with(&format!("{}:2: unknown field `isuer`", file.display())),
+        "{message}"
+    );
+    assert!(!device.data_dir().exists() && !device.state_dir().exists());
+
+    let person = device.run(&["enroll"]).await;
+    assert_eq!((person.code, person.stdout.as_str()), (Some(2), ""));
+    assert!(person.stderr.contains(message), "{person:?}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_done_is_said_in_one_object_and_with_its_exit_code() {
+    let issuer = "--issuer=https://idp.example/realms/{tenant}";
+    let table: [(&[&str], i32, &str, &str); 8] = [
+        (
+            &["enroll", "--no-such-flag"],
+            2,
+            "Usage",
+            "unexpected argument '--no-such-flag' found",
+        ),
+        (
+            &["token"],
+            2,
+            "Usage",
+            "the following required arguments were not provided",
+        ),
+        (
+            &["login", "nobody"],
+            2,
+            "Usage",
+            "user is not of the form tenant/user_id",
+        ),
+        (
+            &["enroll", "--replace", "record:1"],
+            2,
+            "Usage",
+            "record is not 32 lower-case hex digits",
+        ),
+        (&["enroll", issuer], 2, "Settings", "tenant is not named"),
+        (
+            &["list", "--issuer=http://idp.example"],
+            2,
+            "InvalidParameter",
+            "issuer ",
+        ),
+        (
+            &["enroll", "--tenant=.."],
+            2,
+            "InvalidParameter",
+            "tenant_id may not be a relative path segment",
+        ),
+        (&["list", "--config=absent.toml"], 2, "Settings", "absent.toml: "),
+    ];
+    for (arguments, code, cause, message) in table {
+        let device = Device::fresh();
+        let run = device.run(&[arguments, &["--json"]].concat()).await;
+        let failure = &run.json()["failure"];
+        assert_eq!((run.code, &failure["cause"]), (Some(code), &json!(cause)), "{run:?}");
+        assert!(failure["message"].as_str().unwrap().contains(message), "{run:?}");
+        assert!(!failure["advice"].as_str().unwrap().is_empty());
+        let person = device.run(arguments).await;
+        assert_eq!(
+            (person.code, person.stderr.is_empty()),
+            (Some(code), false),
+            "{person:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_directory_that_others_may_read_is_refused_by_name() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let device = Device::fresh();
+    std::fs::create_dir_all(device.data_dir()).unwrap();
+    std::fs::set_permissions(device.data_dir(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let run = device.run(&["enroll", "--json"]).await;
+    let object = run.json();
+    assert_eq!(
+        (run.code, &object["status"]),
+        (Some(8), &json!("StorageUnavailable")),
+        "{run:?}"
+    );
+    assert!(
+        object["failure"]["message"]
+            .as_str()
+            .unwrap()
+            .contains(&device.data_dir().display().to_string())
+    );
+}
+
+#[tokio::test]
+async fn the_help_lists_exit_codes_and_settings_and_is_no_failure() {
+    let device = Device::fresh();
+    for arguments in [&["--help"] as &[&str], &["help"]] {
+        let run = device.run(arguments).await;
+        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
+        for words in [
+            "UserIdAlreadyExists",
+            "130  SIGINT",
+            "plain_http_to_loopback",
+            "VESTIBULE_LOG",
+            "dev-idp",
+        ] {
+            assert!(run.stdout.contains(words), "{words} is missing in {}", run.stdout);
+        }
+    }
+    assert!(device.run(&["--version"]).await.stdout.starts_with("vestibule 0."));
+    assert_eq!(device.run(&[]).await.code, Some(2));
+}
