@@ -40,7 +40,8 @@
 //! [`Journal::violations`] judges it by the rules of the durable protocol.
 //!
 //! To try *every* fault, walk over [`FaultPlan::enumerate`]: it runs the life without faults, counts its calls, and then
-//! plans each fault at each call, and each further fault behind it.
+//! plans each fault at each call, and each further fault behind it. [`FaultPlan::stop`] ends the faults, so that the life
+//! can come right. Two processes at once: hold one at any call ([`Fault::HeldBefore`]), let the other live, release.
 
 mod fakes;
 mod faulty;

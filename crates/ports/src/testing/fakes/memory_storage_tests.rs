@@ -38,6 +38,18 @@ fn header(record: u8, write: u8, mode: AuthenticationMode) -> Header {
     )
 }
 
+/// The header of an enrolment that has begun.
+fn enrolling(record: u8) -> Header {
+    let lease = Lease {
+        owner: Some(OwnerId::from_bytes([1; 16])),
+        written: BootTime::from_ms(0),
+    };
+    Header {
+        stage: Stage::Enrolling { lease },
+        ..header(record, 2, AuthenticationMode::No)
+    }
+}
+
 /// The header of a queued revocation.
 fn queued(record: u8) -> Header {
     Header {
@@ -286,14 +298,7 @@ async fn a_copy_kept_aside_is_marked_and_goes_back_over_what_replaced_it() {
         [aside]
     );
 
-    let lease = Lease {
-        owner: Some(OwnerId::from_bytes([1; 16])),
-        written: BootTime::from_ms(0),
-    };
-    let new = Header {
-        stage: Stage::Enrolling { lease },
-        ..header(2, 2, AuthenticationMode::No)
-    };
+    let new = enrolling(2);
     let replaced = storage
         .write(request(Some(&written.revision), &new, seal(2, Credential::None)))
         .await

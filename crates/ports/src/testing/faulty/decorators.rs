@@ -65,7 +65,24 @@ impl<P: ?Sized> Faulty<P> {
         self.process.while_alive().await;
         let plan = self.process.plan();
         plan.deliver_due().await;
-        let answer = match plan.count(operation) {
+        let fault = plan.count(operation);
+        let answer = self.meet(fault, operation, call, errors, distrust).await;
+        if !fault.is_some_and(Fault::is_late) {
+            plan.deliver_behind(operation).await;
+        }
+        self.process.while_alive().await;
+        answer
+    }
+
+    async fn meet<T: Send + 'static, E: Send + 'static>(
+        &self,
+        fault: Option<Fault>,
+        operation: Operation,
+        call: impl Future<Output = Result<T, E>> + Send + 'static,
+        errors: Errors<E>,
+        distrust: fn(T) -> T,
+    ) -> Result<T, E> {
+        match fault {
             None => call.await,
             Some(Fault::NotDone) => Err(errors.not_done),
             Some(Fault::NotDoneButUnclear) => Err(errors.unclear),
@@ -77,27 +94,24 @@ impl<P: ?Sized> Faulty<P> {
                 self.process.die().await
             }
             Some(Fault::HeldBefore) => {
-                plan.hold().await;
+                self.process.plan().hold().await;
                 self.process.while_alive().await;
                 call.await
             }
             Some(Fault::HeldAfter) => {
                 let answer = call.await;
-                plan.hold().await;
+                self.process.plan().hold().await;
                 answer
             }
             Some(fate @ (Fault::DoneLate | Fault::KilledLate)) => {
-                plan.send_late(operation, Box::pin(async move { drop(call.await) }));
+                let late = Box::pin(async move { drop(call.await) });
+                self.process.plan().send_late(operation, late);
                 if fate == Fault::KilledLate {
                     self.process.kill();
                 }
-                self.process.while_alive().await;
-                return Err(errors.unclear);
+                Err(errors.unclear)
             }
-        };
-        plan.deliver_behind(operation).await;
-        self.process.while_alive().await;
-        answer
+        }
     }
 }
 
