@@ -7,10 +7,14 @@ use crate::instant::WallTime;
 /// A session that ends sooner than this is short-lived: 30 days. (A stock Keycloak realm gives 30 minutes.)
 pub const SHORT_LIVED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// Whether a session that ends at `ends` is short-lived, seen from `now`. One without a known end is not.
+/// So long an answer may have been under way: a session of thirty days is not called short because some of it has passed.
+pub const ON_THE_WAY: Duration = Duration::from_secs(60);
+
+/// Whether a session that ends at `ends` is short-lived, seen from `now`, soon after the answer that told its end. One
+/// without a known end is not.
 #[must_use]
 pub fn is_short_lived(ends: Option<WallTime>, now: WallTime) -> bool {
-    ends.is_some_and(|ends| ends.since(now) < SHORT_LIVED)
+    ends.is_some_and(|ends| ends.since(now) + ON_THE_WAY < SHORT_LIVED)
 }
 
 #[cfg(test)]
@@ -26,7 +30,8 @@ mod tests {
             (None, false),
             (ends_after(thirty_days_ms), false),
             (ends_after(thirty_days_ms + 1), false),
-            (ends_after(thirty_days_ms - 1), true),
+            (ends_after(thirty_days_ms - 60_000), false),
+            (ends_after(thirty_days_ms - 60_001), true),
             (ends_after(1_800_000), true),
             (ends_after(-1), true),
         ];

@@ -93,6 +93,10 @@ async fn a_person_reads_what_was_met_what_was_done_and_where_it_is_kept() {
             .starts_with("No issuer is configured: a development IdP serves at http://127.0.0.1:")
     );
     assert!(enrolled.stderr.contains("next: "), "{enrolled:?}");
+    assert!(
+        !enrolled.stderr.contains("note: "),
+        "a session of thirty days is nothing to warn of: {enrolled:?}"
+    );
     let begins = [
         "state       ActivationRequired: ",
         "enrolling   at http://127.0.0.1:",
