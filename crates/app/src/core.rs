@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::{Mutex as AsyncMutex, Notify, OwnedMutexGuard};
 use vestibule_domain::identifiers::{Audience, WriteId};
 use vestibule_domain::instant::BootTime;
 use vestibule_domain::record::{Lease, Slot};
 use vestibule_domain::record_lease::WAIT_FOR_OWNER;
+use vestibule_domain::rotation::OUTDATED_RESTS;
 use vestibule_domain::status::Cause;
 use vestibule_ports::{
     BiometricGate, Clock, Entropy, FlowPresence, IdentityProvider, Interrupt, PasswordSource, SecureStorage,
@@ -41,9 +41,6 @@ pub struct Core {
     widened: Mutex<Vec<(Slot, Audience)>>,
     refused: Mutex<HashMap<Slot, BootTime>>,
 }
-
-/// A grant that the IdP refused is tried again by the same handle not before this.
-pub(crate) const REFUSED_RESTS: Duration = Duration::from_secs(10);
 
 impl Core {
     pub(crate) fn new(ports: Ports, settings: SdkSettings) -> Self {
@@ -101,14 +98,17 @@ impl Core {
     /// Remembers that the IdP has just refused the grant of a slot.
     pub(crate) fn remember_refusal(&self, slot: &Slot) {
         let now = self.now();
-        self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert(slot.clone(), now);
+        self.refused
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(slot.clone(), now);
     }
 
     /// Whether the IdP has refused the grant of a slot just now.
     pub(crate) fn was_just_refused(&self, slot: &Slot) -> bool {
         let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         let age = refused.get(slot).and_then(|at| self.now().checked_since(*at));
-        age.is_some_and(|age| age < REFUSED_RESTS)
+        age.is_some_and(|age| age < OUTDATED_RESTS)
     }
 
     /// Whether a slot may be enrolled once more for an audience that it lacks: once per audience and process.

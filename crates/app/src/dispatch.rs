@@ -209,7 +209,10 @@ async fn serve_one<E: SdkEvent>(
     tokio::select! {
         biased;
         result = flow => result.unwrap_or(Err(Cause::AdapterPanicked)),
-        () = overdue.notified() => Err(not_on_disk_yet()),
+        () = overdue.notified() => {
+            core.ledger.give_up_era(era);
+            Err(not_on_disk_yet())
+        }
     }
 }
 

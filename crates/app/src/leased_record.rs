@@ -1,23 +1,18 @@
 //! A record under my lease: the durable intent to ask the IdP, and what may be written while it stands.
 
-use std::time::Duration;
-
-use vestibule_domain::backoff;
 use vestibule_domain::identifiers::UserId;
-use vestibule_domain::instant::BootTime;
 use vestibule_domain::notification::SessionEnd;
 use vestibule_domain::record::{Lease, Lookup, SinceThen, Stage, Unreadable};
-use vestibule_domain::record_lease::Presence;
+use vestibule_domain::record_lease::{Presence, may_start_call};
 use vestibule_domain::status::Cause;
 use vestibule_ports::{Entered, Key, StorageError};
 
 use crate::core::{Core, FlowContext};
 use crate::ledger::{Held, WriteFault};
+use crate::patience::Patience;
 use crate::record_body::RecordBody;
 use crate::record_turn::wait_for_turn;
 
-/// A write that must not be given up keeps its caller waiting this long; then the event answers, and the write goes on.
-pub(crate) const CALLER_WAITS: Duration = Duration::from_secs(10);
 /// So often a lease is tried for against writers that are always faster.
 const LEASE_TRIES: u32 = 16;
 
@@ -50,6 +45,8 @@ pub(crate) struct LeasedRecord {
     /// What stood there before, to be given back.
     found: Stage,
     entered: Entered,
+    /// Whether an adapter was called since the lease was written.
+    called: bool,
 }
 
 /// What became of a write that is repeated until it is definite.
@@ -93,6 +90,7 @@ impl LeasedRecord {
             unclear,
             found,
             entered,
+            called: false,
         }
     }
 
@@ -146,22 +144,22 @@ impl LeasedRecord {
             owner: Some(self.entered.owner()),
             written,
         });
-        self.write_stage(stage).await
+        self.write_stage(stage).await?;
+        self.called = false;
+        Ok(())
     }
 
-    /// Where nobody can see whether I live, the lease ends by age: it is written again before every further call.
-    pub(crate) async fn renew_where_presence_is_unknown(&mut self) -> Result<(), Cause> {
-        match self
-            .core()
-            .ports
-            .presence
-            .of(self.entered.owner())
-            .await
-            .unwrap_or(Presence::Unknown)
-        {
-            Presence::Unknown => self.renew().await,
-            Presence::Alive | Presence::Gone => Ok(()),
+    /// Goes before every adapter call. Where nobody can see whether I live, the lease ends by age: there it is written
+    /// again before each further call, and no call starts long after that write.
+    pub(crate) async fn before_call(&mut self) -> Result<(), Cause> {
+        for _ in 0..LEASE_TRIES {
+            if (!self.called && self.is_lease_young()) || !self.does_lease_end_by_age().await {
+                self.called = true;
+                return Ok(());
+            }
+            self.renew().await?;
         }
+        Err(Cause::StorageUnavailable("a lease takes too long to be written"))
     }
 
     /// Ends the flow where its request may still be under way: the lease is owned by nobody, so that a living idle
@@ -183,7 +181,7 @@ impl LeasedRecord {
         self.held
     }
 
-    /// Writes what must not be lost, again and again until it is definite. After [`CALLER_WAITS`] the event is answered
+    /// Writes what must not be lost, again and again until it is definite. After [`CALLER_WAITS`](crate::patience::CALLER_WAITS) the event is answered
     /// and the write goes on.
     pub(crate) async fn keep(&mut self, stage: Stage, body: RecordBody) -> Kept {
         let mut patience = Patience::new(&self.cx);
@@ -218,9 +216,32 @@ impl LeasedRecord {
         }
     }
 
+    /// Whether the lease that stands is mine.
+    pub(crate) fn is_mine(&self) -> bool {
+        self.owns(&self.held.header.stage)
+    }
+
+    /// Whether the lease of this stage is this flow's own.
+    pub(crate) fn owns(&self, stage: &Stage) -> bool {
+        stage.lease().is_some_and(|lease| lease.owner == Some(self.entered.owner()))
+    }
+
     /// Ends the flow after a write that ended the lease, too.
     pub(crate) fn into_held(self) -> Held {
         self.held
+    }
+
+    fn is_lease_young(&self) -> bool {
+        let lease = self.held.header.stage.lease();
+        lease.is_some_and(|lease| may_start_call(lease.written, self.core().now()))
+    }
+
+    async fn does_lease_end_by_age(&self) -> bool {
+        let presence = self.core().ports.presence.of(self.entered.owner()).await;
+        match presence.unwrap_or(Presence::Unknown) {
+            Presence::Unknown => true,
+            Presence::Alive | Presence::Gone => false,
+        }
     }
 
     async fn without_room(self) -> Cause {
@@ -240,46 +261,6 @@ impl LeasedRecord {
         if let Err(cause) = self.write_stage(stage).await {
             tracing::warn!(%cause, "a lease could not be given back: it ends because its owner is gone");
         }
-    }
-}
-
-/// How long the caller of a repeated write has waited, and how long the next try waits.
-pub(crate) struct Patience {
-    begun: BootTime,
-    attempt: u32,
-}
-
-impl Patience {
-    pub(crate) fn new(cx: &FlowContext) -> Self {
-        Self {
-            begun: cx.core.now(),
-            attempt: 0,
-        }
-    }
-
-    /// Waits before the next try, and lets the caller go when it has waited long enough.
-    pub(crate) async fn wait(&mut self, cx: &FlowContext) {
-        let waited = cx.core.now().checked_since(self.begun).unwrap_or(CALLER_WAITS);
-        let delay = backoff::delay(self.attempt, None, random(&cx.core));
-        self.attempt = self.attempt.saturating_add(1);
-        if waited >= CALLER_WAITS {
-            cx.overdue.notify_one();
-            cx.core.ports.clock.sleep(delay).await;
-        } else {
-            cx.core
-                .ports
-                .clock
-                .sleep(delay.min(CALLER_WAITS.saturating_sub(waited)))
-                .await;
-        }
-    }
-}
-
-fn random(core: &Core) -> u64 {
-    let mut bytes = [0xff; 8];
-    match core.ports.entropy.fill(&mut bytes) {
-        Ok(()) => u64::from_le_bytes(bytes),
-        Err(_) => u64::MAX / 3,
     }
 }
 

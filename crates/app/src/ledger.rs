@@ -6,7 +6,7 @@ use vestibule_domain::identifiers::UserIdentifier;
 use vestibule_domain::instant::{BootTime, WallTime};
 use vestibule_domain::notification::Notification;
 use vestibule_domain::record::{Header, Place, Revision};
-use vestibule_domain::sdk_state::{Fact, SdkState};
+use vestibule_domain::sdk_state::{Fact, Holdings, SdkState};
 use vestibule_domain::secret::RecordKey;
 use vestibule_domain::status::Cause;
 use vestibule_ports::{Content, Opened, SecureStorage, StorageError, WriteRequest, Written};
@@ -128,16 +128,38 @@ impl Ledger {
         if memory.era != era {
             return false;
         }
-        let from = memory.state;
         memory.era += 1;
-        memory.state = fact.leads_to();
         memory.session = session;
         self.tokens.clear();
+        self.follow(&mut memory, fact);
+        true
+    }
+
+    /// A user stands on disk, but the flow that wrote it was overtaken and may not log it in. An app that was told that
+    /// nobody is here hears of it; what else runs goes on.
+    pub(crate) fn conclude_user_stands(&self) {
+        let mut memory = self.memory();
+        if memory.state == SdkState::ActivationRequired {
+            self.follow(&mut memory, Fact::Started(Holdings::PerhapsUsers));
+        }
+    }
+
+    fn follow(&self, memory: &mut Memory, fact: Fact) {
+        let from = memory.state;
+        memory.state = fact.leads_to();
         let to = memory.state;
         if from != to {
             self.notifier.tell(&Notification::StateChanged { from, to });
         }
-        true
+    }
+
+    /// Ends this very era, if it lasts still: the event was answered, so that its flow, which goes on, must not log
+    /// anybody in behind the app's back.
+    pub(crate) fn give_up_era(&self, era: u64) {
+        let mut memory = self.memory();
+        if memory.era == era {
+            memory.era += 1;
+        }
     }
 
     /// Ends the era without a fact, so that flows which still run conclude nothing more.
@@ -198,6 +220,12 @@ impl Ledger {
     /// A fresh token from memory. Tokens are dropped with the session, so that one found belongs to who is logged in.
     pub(crate) fn recall_token(&self, audience: &str, forced: bool, now: BootTime) -> Option<Arc<IamToken>> {
         self.tokens.fresh(audience, forced, now)
+    }
+
+    /// A token from memory that has not expired, for whom a fresh one cannot be fetched now.
+    pub(crate) fn recall_valid_token(&self, era: u64, audience: &str, now: BootTime) -> Option<Arc<IamToken>> {
+        let memory = self.memory();
+        self.tokens.valid(audience, now).filter(|_| memory.era == era)
     }
 
     pub(crate) fn remember_token(&self, era: u64, cached: &CachedToken) {

@@ -33,6 +33,7 @@ mod leased_record;
 mod ledger;
 mod notifications;
 mod outcome;
+mod patience;
 mod record_body;
 mod record_turn;
 mod revocation_queue;

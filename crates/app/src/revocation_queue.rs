@@ -11,7 +11,8 @@ use vestibule_domain::status::Cause;
 use vestibule_ports::{Content, Credential, Key, RevokeRequest};
 
 use crate::adapter_call;
-use crate::core::Core;
+use crate::core::{Core, FlowContext};
+use crate::patience::Patience;
 use crate::record_body::RecordBody;
 
 /// Puts a grant into the queue; its session is revoked at a later start, or when the host asks for it.
@@ -44,6 +45,21 @@ pub(crate) async fn queue(
         .await?;
     core.ledger.tell(&Notification::RevocationPending);
     Ok(())
+}
+
+/// The same, again and again until it is definite: nothing else remembers this grant.
+pub(crate) async fn queue_surely(
+    cx: &FlowContext,
+    of: &Header,
+    key: &EnrolmentKey,
+    grant: &Grant,
+    until: Option<WallTime>,
+) {
+    let mut patience = Patience::new(cx);
+    while let Err(cause) = queue(&cx.core, of, key, grant, until).await {
+        tracing::warn!(%cause, "a session that nobody uses is not queued for revocation yet: trying again");
+        patience.wait(cx).await;
+    }
 }
 
 /// Works off queued revocations, one after the other. What fails stays for the next time.

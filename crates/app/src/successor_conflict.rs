@@ -6,8 +6,9 @@ use vestibule_domain::secret::Grant;
 use vestibule_ports::Key;
 
 use crate::core::FlowContext;
-use crate::leased_record::{LeasedRecord, Patience};
+use crate::leased_record::LeasedRecord;
 use crate::ledger::Held;
+use crate::patience::Patience;
 use crate::record_body::RecordBody;
 use crate::record_turn::turn_now;
 
@@ -27,10 +28,18 @@ pub(crate) async fn settle(leased: &mut LeasedRecord, sent: &Grant, body: &Recor
     let mut seen_gone = None;
     loop {
         match look(leased, sent, body).await {
-            Ok(Look::Ends(settled)) => return settled,
+            Ok(Look::Dropped) => return Settled::Dropped,
+            Ok(Look::Stands(now)) => {
+                leased.held = *now;
+                return Settled::Stands;
+            }
             Ok(Look::NamesSent(now)) => {
-                let FlowContext { core, .. } = &leased.cx;
-                match turn_now(core, &now.header.stage, &mut seen_gone).await {
+                let turn = if leased.owns(&now.header.stage) {
+                    Turn::Free
+                } else {
+                    turn_now(leased.core(), &now.header.stage, &mut seen_gone).await
+                };
+                match turn {
                     Turn::WaitForOwner | Turn::Settle(_) => {}
                     free @ (Turn::Free | Turn::TakeOver) => {
                         leased.held = *now;
@@ -48,7 +57,10 @@ pub(crate) async fn settle(leased: &mut LeasedRecord, sent: &Grant, body: &Recor
 
 /// What a look at the record showed.
 enum Look {
-    Ends(Settled),
+    /// The record went on without the successor.
+    Dropped,
+    /// The successor is there.
+    Stands(Box<Held>),
     /// The disk still names the grant that was sent.
     NamesSent(Box<Held>),
 }
@@ -60,12 +72,10 @@ async fn look(leased: &LeasedRecord, sent: &Grant, body: &RecordBody) -> Result<
     let held = &leased.held;
     let storage = &leased.core().ports.storage;
     let Lookup::Present(described) = storage.describe(held.place.clone()).await.map_err(|_| NotSeen)? else {
-        return Ok(Look::Ends(Settled::Dropped));
+        return Ok(Look::Dropped);
     };
     match held.header.compared_with(&described.header) {
-        SinceThen::Reprotected | SinceThen::BeingDeleted | SinceThen::AnotherIdentity => {
-            return Ok(Look::Ends(Settled::Dropped));
-        }
+        SinceThen::Reprotected | SinceThen::BeingDeleted | SinceThen::AnotherIdentity => return Ok(Look::Dropped),
         SinceThen::Unchanged | SinceThen::NewerGeneration | SinceThen::OlderGeneration => {}
     }
     let opened = storage
@@ -74,30 +84,30 @@ async fn look(leased: &LeasedRecord, sent: &Grant, body: &RecordBody) -> Result<
         .map_err(|_| NotSeen)?;
     let now = Held::from_opened(held.place.clone(), opened).map_err(|_| NotSeen)?;
     if body.grant.as_ref().is_some_and(|successor| now.body.holds(successor)) {
-        Ok(Look::Ends(Settled::Stands))
+        Ok(Look::Stands(Box::new(now)))
     } else if now.body.holds(sent) {
         Ok(Look::NamesSent(Box::new(now)))
     } else {
-        Ok(Look::Ends(Settled::Dropped))
+        Ok(Look::Dropped)
     }
 }
 
 /// Writes the successor over what stands: Active where nobody is at work, else as an intent that nobody owns.
 async fn write(leased: &mut LeasedRecord, turn: Turn, body: &RecordBody) -> bool {
     let FlowContext { core, .. } = &leased.cx;
-    let Some(user) = leased.held.header.stage.user().cloned() else {
-        return false;
+    let lease = core.lease_of_nobody();
+    let stage = match (leased.held.header.stage.user().cloned(), turn) {
+        (Some(user), Turn::Free) => Stage::Active { user },
+        (Some(user), Turn::TakeOver | Turn::WaitForOwner | Turn::Settle(_)) => Stage::Rotating { user, lease },
+        (None, Turn::Free | Turn::TakeOver | Turn::WaitForOwner | Turn::Settle(_)) => Stage::Enrolling { lease },
     };
-    let stage = match turn {
-        Turn::Free => Stage::Active { user },
-        Turn::TakeOver | Turn::WaitForOwner | Turn::Settle(_) => Stage::Rotating {
-            user,
-            lease: core.lease_of_nobody(),
-        },
+    let body = RecordBody {
+        refused: body.refused && stage.user().is_none(),
+        ..body.clone()
     };
     let Ok(write_id) = core.make_write_id() else {
         return false;
     };
     let header = leased.held.header.next(write_id, stage);
-    core.ledger.reseal(&mut leased.held, header, body.clone()).await.is_ok()
+    core.ledger.reseal(&mut leased.held, header, body).await.is_ok()
 }

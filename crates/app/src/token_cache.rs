@@ -34,6 +34,14 @@ impl TokenCache {
         }
     }
 
+    /// The token for an audience, if it has not expired.
+    pub(crate) fn valid(&self, audience: &str, now: BootTime) -> Option<Arc<IamToken>> {
+        let tokens = self.0.load();
+        let cached = tokens.get(audience)?;
+        let age = now.checked_since(cached.fetched)?;
+        (age < cached.lifetime).then(|| Arc::clone(&cached.token))
+    }
+
     pub(crate) fn put(&self, cached: &CachedToken) {
         self.0.rcu(|tokens| {
             let mut tokens = HashMap::clone(tokens);

@@ -73,20 +73,17 @@ async fn fetch(cx: &FlowContext, audience: &Audience, forced: bool) -> Result<Ar
         event: EventKind::ExchangeIamToken,
         state: core.ledger.state(),
     };
-    let (_, held) = core
-        .ledger
-        .session()
-        .filter(|(era, _)| *era == cx.era)
-        .ok_or_else(not_logged_in)?;
-    let _turn = core.enter_slot(&held.header.slot).await?;
-    if let Some(token) = core.ledger.recall_token(audience.as_str(), forced, core.now()) {
+    let session = || core.ledger.session().filter(|(era, _)| *era == cx.era);
+    let (_, held) = session().ok_or_else(not_logged_in)?;
+    let _turn = match core.enter_slot(&held.header.slot).await {
+        Ok(turn) => turn,
+        Err(busy) => return still_valid(cx, audience).ok_or(busy),
+    };
+    let recalled = core.ledger.recall_token(audience.as_str(), forced, core.now());
+    let (_, held) = session().ok_or_else(not_logged_in)?;
+    if let Some(token) = recalled {
         return Ok(token);
     }
-    let (_, held) = core
-        .ledger
-        .session()
-        .filter(|(era, _)| *era == cx.era)
-        .ok_or_else(not_logged_in)?;
     match ask(cx, held, audience).await {
         Ok((held, token)) => {
             core.ledger.update_session(cx.era, held);
@@ -94,8 +91,19 @@ async fn fetch(cx: &FlowContext, audience: &Audience, forced: bool) -> Result<Ar
             core.ledger.remember_token(cx.era, &token);
             Ok(token.token)
         }
+        Err(NotRotated {
+            cause: busy @ Cause::RecordInUse,
+            ended: None,
+            ..
+        }) => still_valid(cx, audience).ok_or(busy),
         Err(failed) => Err(end_of_session(cx, failed)),
     }
+}
+
+/// What memory still validly holds, where somebody else is at work on the record.
+fn still_valid(cx: &FlowContext, audience: &Audience) -> Option<Arc<IamToken>> {
+    let core = &cx.core;
+    core.ledger.recall_valid_token(cx.era, audience.as_str(), core.now())
 }
 
 type Judged = Result<CachedToken, Cause>;

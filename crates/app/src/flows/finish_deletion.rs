@@ -4,7 +4,7 @@ use vestibule_domain::record::{Lookup, Place, Slot, Stage};
 use vestibule_domain::status::Cause;
 use vestibule_ports::{Credential, Key};
 
-use super::read_records::find_aside;
+use super::read_records::find_asides;
 use crate::core::Core;
 use crate::record_body::RecordBody;
 use crate::record_turn::wait_for_turn;
@@ -26,8 +26,8 @@ pub(super) async fn finish_deletion(core: &Core, slot: &Slot) -> Result<(), Caus
     if let Some(grant) = &body.grant {
         revocation_queue::queue(core, &described.header, &body.key, grant, body.session_ends).await?;
     }
-    match find_aside(core, slot).await? {
-        Some(aside) => drop(storage.put_back(aside, Some(described.revision)).await?),
+    match find_asides(core, slot).await?.first() {
+        Some((aside, _)) => drop(storage.put_back(aside.handle, Some(described.revision)).await?),
         None => storage.remove(described.handle, described.revision).await?,
     }
     Ok(())

@@ -33,9 +33,9 @@ impl SdkEvent for OfflineLoginEvent {
         match unlock_and_prove(&record, cx).await {
             Ok(held) => {
                 let slot = held.header.slot.clone();
-                core.ledger.conclude(era, Fact::LoggedIn, Some(held));
+                let is_logged_in = core.ledger.conclude(era, Fact::LoggedIn, Some(held));
                 remember(&core, &slot).await;
-                Ok(())
+                if is_logged_in { Ok(()) } else { Err(Cause::QueueFull) }
             }
             Err(cause) => {
                 core.ledger.conclude(era, Fact::LoginFailed, None);
@@ -65,7 +65,6 @@ async fn unlock_and_prove(record: &RecordRef, cx: FlowContext) -> Result<Held, C
     let held = Held::from_opened(place, opened)?;
     let rotated = rotate_grant(&cx, held, None).await.map_err(|failed| {
         if let Some(why) = failed.ended {
-            core.remember_refusal(&slot);
             core.ledger.tell(&Notification::SessionEnded { why });
         }
         failed.cause

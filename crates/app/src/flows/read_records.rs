@@ -6,7 +6,7 @@ use vestibule_domain::identifiers::{RecordHandle, UserIdentifier};
 use vestibule_domain::record::{Header, Lookup, Place, Slot, Stage};
 use vestibule_domain::sdk_state::Holdings;
 use vestibule_domain::status::Cause;
-use vestibule_ports::{Described, ListedRecord};
+use vestibule_ports::{Described, ListedRecord, StorageError};
 
 use super::finish_deletion::finish_deletion;
 use crate::core::{Core, FlowContext};
@@ -41,6 +41,9 @@ pub(super) async fn read_records(core: &Core) -> Result<Records, Cause> {
     let mut after = None;
     loop {
         let page = core.ports.storage.list(after, PAGE).await?;
+        if page.foreign > 0 {
+            records.holdings = Holdings::PerhapsUsers;
+        }
         for listed in page.records {
             records.sort_in(listed);
         }
@@ -100,19 +103,26 @@ async fn remove_superseded(core: &Core, aside: &ListedRecord, header: &Header) {
     }
 }
 
-/// The copy that was kept aside while a slot is being replaced, if there is one.
-pub(super) async fn find_aside(core: &Core, slot: &Slot) -> Result<Option<RecordHandle>, Cause> {
+/// The copies that are kept aside of a slot. While it is being replaced there is one, of what was replaced.
+pub(super) async fn find_asides(core: &Core, slot: &Slot) -> Result<Vec<(ListedRecord, Header)>, StorageError> {
+    let mut found = Vec::new();
     let mut after = None;
     loop {
         let page = core.ports.storage.list(after, PAGE).await?;
-        let found = page
-            .records
-            .iter()
-            .find(|listed| listed.aside && listed.header.as_ref().is_ok_and(|header| header.slot == *slot));
-        match (found, page.next) {
-            (Some(listed), _) => return Ok(Some(listed.handle)),
-            (None, Some(next)) => after = Some(next),
-            (None, None) => return Ok(None),
+        for listed in page.records.into_iter().filter(|listed| listed.aside) {
+            if let Some(header) = listed
+                .header
+                .as_ref()
+                .ok()
+                .filter(|header| header.slot == *slot)
+                .cloned()
+            {
+                found.push((listed, header));
+            }
+        }
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(found),
         }
     }
 }

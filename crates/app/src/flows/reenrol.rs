@@ -1,39 +1,44 @@
 //! Enrolling again with the same key: to recover a user whose grant was refused, or for an audience that it lacks.
 
+use vestibule_domain::anonymity::first_user_datum;
 use vestibule_domain::notification::Notification;
 use vestibule_domain::record::{OutdatedCause, Stage};
 use vestibule_domain::rotation::{AfterReenrolment, Reason, Reenrolled, after_reenrolment};
 use vestibule_domain::status::{Cause, Denial, Hint};
-use vestibule_ports::{EnrollRequest, Enrolled, IdpError, UserOrigin};
+use vestibule_ports::{EnrollRequest, Enrolled, Identity, IdpError, UserOrigin};
 
 use super::rotate_grant::{NotRotated, Rotated, mark_outdated};
 use crate::adapter_call;
 use crate::leased_record::{Kept, LeasedRecord, Work};
 use crate::outcome::user_of;
 use crate::revocation_queue;
+use crate::successor_conflict::{Settled, settle};
 
 /// Enrols again with the key of a user that stands. The same user's new grant is on disk before anything else; with any
 /// other answer the old grant stays.
 pub(crate) async fn reenrol(mut leased: LeasedRecord, reason: Reason) -> Result<Rotated, NotRotated> {
-    if let Err(cause) = leased.renew_where_presence_is_unknown().await {
-        return Err(NotRotated {
-            cause,
-            held: None,
-            ended: None,
-        });
+    if let Err(cause) = leased.before_call().await {
+        return Err(NotRotated::kept(cause, leased.leave_to_nobody().await));
     }
     let slot = leased.held.header.slot.clone();
     let key = leased.held.body.key.clone();
     let request = EnrollRequest::new(slot.realm, slot.client_id, key, leased.cx.interrupt.clone());
     let answer = adapter_call::enroll(leased.core(), request).await;
-    match after_reenrolment(classify(&leased, &answer), reason) {
+    let whose = classify(&leased, &answer);
+    match after_reenrolment(whose, reason) {
         AfterReenrolment::Keep => match answer {
-            Ok(enrolled) => keep(leased, enrolled).await,
+            Ok(enrolled) => keep(leased, enrolled, reason).await,
             Err(error) => Err(NotRotated::kept(error.into(), leased.leave_to_nobody().await)),
         },
         AfterReenrolment::QueueThenOutdated => {
             queue(&leased, answer).await;
-            Err(mark_outdated(leased, OutdatedCause::AnotherUser).await)
+            let why = match whose {
+                Reenrolled::AnotherUser => OutdatedCause::AnotherUser,
+                Reenrolled::SameUser | Reenrolled::Unproven | Reenrolled::Refused | Reenrolled::NotSentOrUnclear => {
+                    OutdatedCause::Refused
+                }
+            };
+            Err(mark_outdated(leased, why).await)
         }
         AfterReenrolment::QueueThenGiveBack => {
             queue(&leased, answer).await;
@@ -63,7 +68,7 @@ fn classify(leased: &LeasedRecord, answer: &Result<Enrolled, IdpError>) -> Reenr
     }
 }
 
-async fn keep(mut leased: LeasedRecord, enrolled: Enrolled) -> Result<Rotated, NotRotated> {
+async fn keep(mut leased: LeasedRecord, enrolled: Enrolled, reason: Reason) -> Result<Rotated, NotRotated> {
     let (Work::Rotating(user), Ok(identity)) = (leased.work.clone(), &enrolled.identity) else {
         let cause = Cause::ContractBroken("only a proven user is recovered");
         return Err(NotRotated::kept(cause, leased.leave_to_nobody().await));
@@ -72,51 +77,51 @@ async fn keep(mut leased: LeasedRecord, enrolled: Enrolled) -> Result<Rotated, N
     body.grant = Some(enrolled.grant.clone());
     body.recoverable = identity.recoverable;
     body.session_ends = enrolled.session_ends;
-    match leased.keep(Stage::Active { user }, body).await {
-        Kept::Stands => {}
-        Kept::Conflict { unclear } => {
+    let sent = leased.held.body.grant.clone();
+    if let Kept::Conflict { unclear } = leased.keep(Stage::Active { user }, body.clone()).await {
+        let settled = match sent {
+            Some(sent) => settle(&mut leased, &sent, &body).await,
+            None => Settled::Dropped,
+        };
+        if settled == Settled::Dropped {
             if !unclear {
                 queue(&leased, Ok(enrolled)).await;
             }
-            return Err(NotRotated {
-                cause: Cause::RecordInUse,
-                held: None,
-                ended: None,
-            });
+            return Err(NotRotated::in_use());
         }
     }
-    tell(&leased, identity.origin);
+    tell(&leased, identity, reason);
     Ok(Rotated {
         held: leased.into_held(),
         token: None,
     })
 }
 
-fn tell(leased: &LeasedRecord, origin: UserOrigin) {
+fn tell(leased: &LeasedRecord, identity: &Identity, reason: Reason) {
     let ledger = &leased.core().ledger;
-    ledger.count(|counters| counters.recoveries += 1);
-    if let Some(user) = user_of(&leased.held.header) {
-        ledger.tell(&match origin {
-            UserOrigin::New => Notification::IdentityReplaced { user },
-            UserOrigin::Known | UserOrigin::Unsaid => Notification::UserRecovered { user },
-        });
+    if let Some(claim) = first_user_datum(&identity.claims.names) {
+        ledger.tell(&Notification::IdentityNoLongerAnonymous { claim });
+    }
+    let Some(user) = user_of(&leased.held.header) else {
+        return;
+    };
+    match (identity.origin, reason) {
+        (UserOrigin::New, Reason::Recovery | Reason::WiderScope) => {
+            ledger.tell(&Notification::IdentityReplaced { user });
+        }
+        (UserOrigin::Known | UserOrigin::Unsaid, Reason::Recovery) => {
+            ledger.count(|counters| counters.recoveries += 1);
+            ledger.tell(&Notification::UserRecovered { user });
+        }
+        (UserOrigin::Known | UserOrigin::Unsaid, Reason::WiderScope) => {}
     }
 }
 
 /// A grant that is of no use here is a session of its own: it is revoked later.
 async fn queue(leased: &LeasedRecord, answer: Result<Enrolled, IdpError>) {
     let Ok(enrolled) = answer else { return };
-    let held = &leased.held;
-    let queued = revocation_queue::queue(
-        leased.core(),
-        &held.header,
-        &held.body.key,
-        &enrolled.grant,
-        enrolled.session_ends,
-    );
-    if let Err(cause) = queued.await {
-        tracing::warn!(%cause, "a session that nobody uses could not be queued for revocation");
-    }
+    let (header, key) = (&leased.held.header, &leased.held.body.key);
+    revocation_queue::queue_surely(&leased.cx, header, key, &enrolled.grant, enrolled.session_ends).await;
 }
 
 fn not_granted() -> Cause {

@@ -43,6 +43,15 @@ impl NotRotated {
         }
     }
 
+    /// Somebody else went on with the record.
+    pub(crate) const fn in_use() -> Self {
+        Self {
+            cause: Cause::RecordInUse,
+            held: None,
+            ended: None,
+        }
+    }
+
     pub(crate) const fn outdated(why: OutdatedCause, held: Held) -> Self {
         Self {
             cause: Cause::Outdated(why),
@@ -83,6 +92,9 @@ pub(crate) async fn rotate_grant(
         };
         let slot = leased.held.header.slot.clone();
         let key = leased.held.body.key.clone();
+        if let Err(cause) = leased.before_call().await {
+            return Err(NotRotated::kept(cause, leased.give_back().await));
+        }
         let request = RefreshRequest::new(slot.realm, slot.client_id, grant.clone(), key, audience.cloned());
         let error = match adapter_call::refresh(leased.core(), request).await {
             Ok(refreshed) => return keep_answer(leased, &grant, refreshed, audience).await,
@@ -103,11 +115,7 @@ pub(crate) async fn rotate_grant(
                 leased.unclear = true;
                 leased.core().ports.clock.sleep(SETTLE).await;
                 if let Err(cause) = leased.renew().await {
-                    return Err(NotRotated {
-                        cause,
-                        held: None,
-                        ended: None,
-                    });
+                    return Err(NotRotated::kept(cause, leased.leave_to_nobody().await));
                 }
             }
             Next::LeaveForLater => return Err(NotRotated::kept(error.into(), leased.leave_to_nobody().await)),
@@ -132,12 +140,11 @@ pub(crate) async fn mark_outdated(mut leased: LeasedRecord, why: OutdatedCause) 
     };
     let body = leased.held.body.clone();
     match leased.keep(Stage::Outdated { user, cause: why }, body).await {
-        Kept::Stands => NotRotated::outdated(why, leased.into_held()),
-        Kept::Conflict { .. } => NotRotated {
-            cause: Cause::RecordInUse,
-            held: None,
-            ended: None,
-        },
+        Kept::Stands => {
+            leased.core().remember_refusal(&leased.held.header.slot);
+            NotRotated::outdated(why, leased.into_held())
+        }
+        Kept::Conflict { .. } => NotRotated::in_use(),
     }
 }
 
@@ -159,11 +166,7 @@ async fn keep_answer(
     if let Kept::Conflict { .. } = leased.keep(Stage::Active { user }, body.clone()).await
         && (refreshed.successor.is_none() || settle(&mut leased, sent, &body).await == Settled::Dropped)
     {
-        return Err(NotRotated {
-            cause: Cause::RecordInUse,
-            held: None,
-            ended: None,
-        });
+        return Err(NotRotated::in_use());
     }
     let core = std::sync::Arc::clone(&leased.cx.core);
     let held = leased.into_held();

@@ -8,7 +8,8 @@ use vestibule_domain::secret::EnrolmentKey;
 use vestibule_domain::status::Cause;
 use vestibule_ports::{Content, Credential, Described, Entered, Key, StorageError};
 
-use super::{Wish, find_aside, names, remove_aside, undo};
+use super::replaced_record::{find_aside, keep_aside, names, replaces};
+use super::{Wish, undo};
 use crate::core::FlowContext;
 use crate::credential_prompt::{choose, unlock};
 use crate::flows::finish_deletion::finish_deletion;
@@ -49,7 +50,8 @@ pub(super) async fn claim_slot(cx: &FlowContext, wish: &Wish, slot: &Slot) -> Re
             Lookup::Present(described) => Some(described.clone()),
             Lookup::Absent => None,
         });
-        let planned = plan(found.map(header_of), replace_of(wish, standing.as_ref()))?;
+        let replace = replace_of(cx, wish, standing.as_ref()).await?;
+        let planned = plan(found.map(header_of), replace)?;
         let claim = match (planned, standing) {
             (Plan::FinishDeletion(_), _) => {
                 finish_deletion(&cx.core, slot).await?;
@@ -82,12 +84,11 @@ async fn begin(
     let record_id = RecordId::from_bytes(core.random_16()?);
     let entered = core.ports.presence.enter().await?;
     let aside = match &replaced {
-        Some(standing) => Some(
-            core.ports
-                .storage
-                .keep_aside(standing.handle, standing.revision.clone())
-                .await?,
-        ),
+        Some(standing) => match keep_aside(cx, standing).await {
+            Ok(aside) => Some(aside),
+            Err(StorageError::Conflict | StorageError::NotThere) => return Ok(Claim::LookAgain),
+            Err(error) => return Err(error.into()),
+        },
         None => None,
     };
     let stage = my_enrolling(cx, &entered);
@@ -126,12 +127,8 @@ async fn begin(
                 Err(without_room(claimed).await)
             }
         }
-        Err(fault) => {
-            if let (Some(aside), false) = (aside, fault.unclear) {
-                remove_aside(core, aside).await;
-            }
-            look_again_after(fault)
-        }
+        // The copy stays: another process may be about to write over its original, too.
+        Err(fault) => look_again_after(fault),
     }
 }
 
@@ -160,6 +157,9 @@ async fn resume(
         return Ok(Claim::LookAgain);
     }
     let mut held = Held::from_opened(place, opened)?;
+    let aside = find_aside(core, &held.header.slot).await?;
+    // The user is yet to be named: it will bear the tenant that the app names now.
+    held.header.tenant_id = wish.tenant_id.clone();
     let entered = core.ports.presence.enter().await?;
     let stage = my_enrolling(cx, &entered);
     let written = match new {
@@ -172,7 +172,6 @@ async fn resume(
     };
     match written {
         Ok(room) => {
-            let aside = find_aside(core, &held.header.slot).await?;
             let leased = LeasedRecord::written(cx.clone(), held, Work::Enrolling, entered, stage, unclear);
             let claimed = Claimed {
                 leased,
@@ -256,12 +255,22 @@ fn header_of(found: Lookup<Described>) -> Lookup<Header> {
     }
 }
 
-fn replace_of(wish: &Wish, standing: Option<&Described>) -> Replace {
-    match (&wish.replace, standing) {
-        (None, _) => Replace::Nothing,
-        (Some(replace), Some(standing)) if names(replace, standing.handle, user_of(&standing.header).as_ref()) => {
-            Replace::ThisRecord
-        }
-        (Some(_), _) => Replace::Another,
+/// What the app's `replace` names, seen from the slot. An enrolment that was begun stands for what it replaces, so that
+/// an event which failed can be sent again as it was.
+async fn replace_of(cx: &FlowContext, wish: &Wish, standing: Option<&Described>) -> Result<Replace, Cause> {
+    let (replace, standing) = match (&wish.replace, standing) {
+        (None, _) => return Ok(Replace::Nothing),
+        (Some(_), None) => return Ok(Replace::Another),
+        (Some(replace), Some(standing)) => (replace, standing),
+    };
+    let header = &standing.header;
+    if names(replace, standing.handle, user_of(header).as_ref()) {
+        return Ok(Replace::ThisRecord);
     }
+    let is_unfinished = matches!(header.stage, Stage::Enrolling { .. });
+    Ok(if is_unfinished && replaces(cx, replace, header).await? {
+        Replace::ThisRecord
+    } else {
+        Replace::Another
+    })
 }

@@ -2,22 +2,23 @@
 
 mod claim_slot;
 mod keep_identity;
+mod replaced_record;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use vestibule_domain::authentication_mode::AuthenticationMode;
 use vestibule_domain::enrolment::{AfterFailure, after_failure};
 use vestibule_domain::event::{EnrollAnonymousUserEvent, EventKind, RecordRef};
-use vestibule_domain::identifiers::{ClientId, InvalidParameter, RecordHandle, TenantId, UserIdentifier};
+use vestibule_domain::identifiers::{ClientId, InvalidParameter, RecordHandle, TenantId};
 use vestibule_domain::notification::Notification;
-use vestibule_domain::record::{Lookup, Place, Slot};
+use vestibule_domain::record::{Lookup, Slot};
 use vestibule_domain::record_lease::SETTLE;
 use vestibule_domain::sdk_state::Fact;
-use vestibule_domain::status::Cause;
+use vestibule_domain::short_lived_session::is_short_lived;
+use vestibule_domain::status::{Cause, Untrusted};
 use vestibule_ports::EnrollRequest;
 
-use super::read_records::{find_aside, remember};
+use super::read_records::remember;
 use crate::adapter_call;
 use crate::core::{Core, FlowContext};
 use crate::dispatch::{Lane, SdkEvent, sealed::Sealed};
@@ -25,9 +26,7 @@ use crate::ledger::Held;
 use crate::outcome::{EnrolledUser, user_of};
 use claim_slot::{Claimed, claim_slot};
 use keep_identity::{Stood, keep_grant, prove_held_grant};
-
-/// A session that ends sooner than this is told of: the device must be used before, or the user recovered.
-pub(crate) const SHORT_LIVED_SESSION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+use replaced_record::remove_aside;
 
 /// What the app wishes.
 pub struct Wish {
@@ -83,32 +82,54 @@ async fn enrol(claimed: Claimed) -> Result<Stood, Cause> {
             Err(to_be_enrolled_again) => to_be_enrolled_again,
         };
     }
-    let mut repeated = false;
+    let (mut repeated, mut refused) = (false, false);
     loop {
+        if let Err(cause) = leased.before_call().await {
+            leased.leave_to_nobody().await;
+            return Err(cause);
+        }
         let slot = leased.held.header.slot.clone();
         let key = leased.held.body.key.clone();
         let request = EnrollRequest::new(slot.realm, slot.client_id, key, leased.cx.interrupt.clone());
         let error = match adapter_call::enroll(leased.core(), request).await {
-            Ok(enrolled) => return keep_grant(leased, enrolled).await,
+            Ok(enrolled) => {
+                leased = match keep_grant(leased, enrolled).await? {
+                    Ok(stood) => return Ok(stood),
+                    Err(to_be_enrolled_again) => to_be_enrolled_again,
+                };
+                if refused {
+                    leased.leave_to_nobody().await;
+                    return Err(new_grant_refused());
+                }
+                (refused, fresh) = (true, false);
+                continue;
+            }
             Err(error) => error,
         };
-        let may_not_repeat = repeated || leased.cx.interrupt.is_raised();
-        match after_failure(error.effect(), fresh, may_not_repeat) {
+        match after_failure(error.effect(), fresh, repeated) {
             AfterFailure::Undo => {
                 undo(leased.core(), &leased.held, aside).await;
                 return Err(error.into());
             }
-            AfterFailure::RepeatOnce => {
+            AfterFailure::RepeatOnce if !leased.cx.interrupt.is_raised() => {
                 (repeated, fresh, leased.unclear) = (true, false, true);
                 leased.core().ports.clock.sleep(SETTLE).await;
-                leased.renew().await?;
+                if let Err(cause) = leased.renew().await {
+                    leased.leave_to_nobody().await;
+                    return Err(cause);
+                }
             }
-            AfterFailure::KeepKey => {
+            AfterFailure::RepeatOnce | AfterFailure::KeepKey => {
                 leased.leave_to_nobody().await;
                 return Err(error.into());
             }
         }
     }
+}
+
+/// Twice in a row the IdP refused the grant that it had just given, and its ID token could not be proven.
+const fn new_grant_refused() -> Cause {
+    Cause::UntrustedResponse(Untrusted::IdToken("its key is unknown, and the grant was refused"))
 }
 
 /// Nothing of this key can exist at the IdP: what the slot held before stands again. Where that fails the record stays,
@@ -153,31 +174,16 @@ async fn conclude(
             .tell(&Notification::IdentityReplaced { user: user_identifier });
     }
     if let Some(ends) = outcome.session_expires_at
-        && ends.since(core.ports.clock.wall()) < SHORT_LIVED_SESSION
+        && is_short_lived(Some(ends), core.ports.clock.wall())
     {
         core.ledger.tell(&Notification::ShortLivedSession { ends });
     }
     if access_tokens_bound {
         core.ledger.tell(&Notification::AccessTokensBound);
     }
-    core.ledger.conclude(cx.era, Fact::Enrolled, Some(held));
+    if !core.ledger.conclude(cx.era, Fact::Enrolled, Some(held)) {
+        core.ledger.conclude_user_stands();
+    }
     remember(core, slot).await;
     Ok(outcome)
-}
-
-async fn remove_aside(core: &Core, aside: RecordHandle) {
-    let storage = &core.ports.storage;
-    if let Ok(Lookup::Present(copy)) = storage.describe(Place::Handle(aside)).await
-        && let Err(error) = storage.remove(aside, copy.revision).await
-    {
-        tracing::info!(%error, "a copy kept aside is left for the next start");
-    }
-}
-
-/// Whether the app's `replace` names what stands in the slot.
-fn names(replace: &RecordRef, handle: RecordHandle, user: Option<&UserIdentifier>) -> bool {
-    match replace {
-        RecordRef::Handle(named) => *named == handle,
-        RecordRef::User(named) => user == Some(named),
-    }
 }

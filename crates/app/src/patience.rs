@@ -1,0 +1,51 @@
+//! How long a caller waits for a write that must not be given up.
+
+use std::time::Duration;
+
+use vestibule_domain::backoff;
+use vestibule_domain::instant::BootTime;
+
+use crate::core::{Core, FlowContext};
+
+/// A write that must not be given up keeps its caller waiting this long; then the event answers, and the write goes on.
+pub(crate) const CALLER_WAITS: Duration = Duration::from_secs(10);
+
+/// How long the caller of a repeated write has waited, and how long the next try waits.
+pub(crate) struct Patience {
+    begun: BootTime,
+    attempt: u32,
+}
+
+impl Patience {
+    pub(crate) fn new(cx: &FlowContext) -> Self {
+        Self {
+            begun: cx.core.now(),
+            attempt: 0,
+        }
+    }
+
+    /// Waits before the next try, and lets the caller go when it has waited long enough.
+    pub(crate) async fn wait(&mut self, cx: &FlowContext) {
+        let waited = cx.core.now().checked_since(self.begun).unwrap_or(CALLER_WAITS);
+        let delay = backoff::delay(self.attempt, None, random(&cx.core));
+        self.attempt = self.attempt.saturating_add(1);
+        if waited >= CALLER_WAITS {
+            cx.overdue.notify_one();
+            cx.core.ports.clock.sleep(delay).await;
+        } else {
+            cx.core
+                .ports
+                .clock
+                .sleep(delay.min(CALLER_WAITS.saturating_sub(waited)))
+                .await;
+        }
+    }
+}
+
+fn random(core: &Core) -> u64 {
+    let mut bytes = [0xff; 8];
+    match core.ports.entropy.fill(&mut bytes) {
+        Ok(()) => u64::from_le_bytes(bytes),
+        Err(_) => u64::MAX / 3,
+    }
+}
