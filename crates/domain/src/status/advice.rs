@@ -22,6 +22,7 @@ impl Cause {
             Self::RateLimited { .. } => "Wait as long as the IdP says.",
             Self::RecordInUse => "Try again when the other flow has ended.",
             Self::QueueFull => "Wait for the events that are under way.",
+            Self::Interrupted { .. } => "Send the event again when the app is back.",
             Self::ShutDown => "Build a new SDK.",
             Self::AccessDenied { denial, .. } => denial.advice(),
             Self::Outdated(_) => "Try again later, or enrol with `replace`, which makes a new user.",

@@ -73,6 +73,12 @@ pub enum Cause {
     /// The queue is full, or a suspend or restart is going on.
     #[error("the SDK is busy")]
     QueueFull,
+    /// A suspend, a restart or a shut-down ended the event.
+    #[error("the event was interrupted")]
+    Interrupted {
+        /// Whether a request may have been acted upon.
+        certainty: Certainty,
+    },
     /// The SDK was shut down.
     #[error("the SDK was shut down")]
     ShutDown,
@@ -159,7 +165,7 @@ impl Cause {
             Self::BiometricInvalidated => StatusType::BiometricInvalidated,
             Self::NotReachable { .. } => StatusType::NotReachable,
             Self::RateLimited { .. } => StatusType::RateLimited,
-            Self::RecordInUse | Self::QueueFull => StatusType::Busy,
+            Self::RecordInUse | Self::QueueFull | Self::Interrupted { .. } => StatusType::Busy,
             Self::ShutDown => StatusType::ShutDown,
             Self::AccessDenied { .. } => StatusType::AccessDenied,
             Self::Outdated(_) => StatusType::TokenDataIsOutdated,

@@ -1,6 +1,6 @@
 //! Whether a failed event was certainly not done.
 
-use crate::status::Cause;
+use crate::status::{Cause, Untrusted};
 
 /// Whether what was asked for was certainly not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -16,7 +16,8 @@ impl Cause {
     #[must_use]
     pub const fn certainty(&self) -> Certainty {
         match self {
-            Self::NotReachable { certainty, .. } => *certainty,
+            Self::NotReachable { certainty, .. } | Self::Interrupted { certainty } => *certainty,
+            Self::UntrustedResponse(Untrusted::IssuerChanged | Untrusted::Metadata(_)) => Certainty::NotDone,
             Self::AdapterPanicked
             | Self::ContractBroken(_)
             | Self::ShutDown

@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[rustfmt::skip]
-    fn table() -> [Row; 48] {
+    fn table() -> [Row; 50] {
         use Certainty::{MayBeDone as May, NotDone as Not};
         use Retry::{Later, No};
         use StatusType as S;
@@ -71,6 +71,8 @@ mod tests {
             (Cause::RateLimited { retry_after: Some(wait) }, S::RateLimited, Not, Retry::After(wait), "wait", "IdP"),
             (Cause::RecordInUse, S::Busy, Not, Later, "another flow", "other flow"),
             (Cause::QueueFull, S::Busy, Not, Later, "busy", "under way"),
+            (Cause::Interrupted { certainty: Not }, S::Busy, Not, Later, "interrupted", "again"),
+            (Cause::Interrupted { certainty: May }, S::Busy, May, Later, "interrupted", "again"),
             (Cause::ShutDown, S::ShutDown, May, No, "shut down", "new SDK"),
             (denied(Denial::ClientUnknown), S::AccessDenied, Not, No, "this client (server's words)", "client id"),
             (denied(Denial::InteractionRequired), S::AccessDenied, Not, No, "wants a person", "Device enrollment flow"),
@@ -85,8 +87,8 @@ mod tests {
             (Cause::CodeRefused { hint: hint() }, S::CannotAcquireAccessTokenForAuthorizationCode, May, Later, "(server's words)", "same key"),
             (Cause::RefreshRefused { hint: hint() }, S::CannotAcquireTokenData, Not, No, "(server's words)", "scopes"),
             (Cause::UntrustedServer { hint: hint() }, S::UntrustedServer, Not, No, "(server's words)", "certificate"),
-            (untrusted(Untrusted::IssuerChanged), S::UntrustedResponse, May, No, "issuer changed", "do not trust"),
-            (untrusted(Untrusted::Metadata("no jwks_uri")), S::UntrustedResponse, May, No, "metadata: no jwks_uri", "do not trust"),
+            (untrusted(Untrusted::IssuerChanged), S::UntrustedResponse, Not, No, "issuer changed", "do not trust"),
+            (untrusted(Untrusted::Metadata("no jwks_uri")), S::UntrustedResponse, Not, No, "metadata: no jwks_uri", "do not trust"),
             (untrusted(Untrusted::Redirect("no state")), S::UntrustedResponse, May, No, "redirect: no state", "do not trust"),
             (untrusted(Untrusted::IdToken("nonce")), S::UntrustedResponse, May, No, "ID token: nonce", "do not trust"),
             (untrusted(Untrusted::TokenAnswer("no token")), S::UntrustedResponse, May, No, "token answer: no token", "do not trust"),
@@ -139,6 +141,7 @@ mod tests {
             Cause::NoToken => 27,
             Cause::SlotTaken => 28,
             Cause::NoSuchRecord => 29,
+            Cause::Interrupted { .. } => 30,
         }
     }
 
@@ -156,7 +159,7 @@ mod tests {
 
     #[test]
     fn the_table_has_a_row_for_every_cause() {
-        for variant in 0..30 {
+        for variant in 0..31 {
             assert!(
                 table().iter().any(|row| number(&row.0) == variant),
                 "no row for cause {variant}"

@@ -31,6 +31,7 @@ impl Cause {
             | Self::RateLimited { retry_after: None }
             | Self::RecordInUse
             | Self::QueueFull
+            | Self::Interrupted { .. }
             | Self::Outdated(_)
             | Self::CodeRefused { .. }
             | Self::ClockSkewed { .. }

@@ -152,7 +152,13 @@ impl From<IdpError> for Cause {
                 hint,
             },
             IdpError::RateLimited { retry_after } => Self::RateLimited { retry_after },
-            IdpError::Interrupted { .. } => Self::QueueFull,
+            IdpError::Interrupted { begun } => Self::Interrupted {
+                certainty: if begun {
+                    Certainty::MayBeDone
+                } else {
+                    Certainty::NotDone
+                },
+            },
             IdpError::UntrustedServer(hint) => Self::UntrustedServer { hint },
             IdpError::ClockSkewed { ahead_ms } => Self::ClockSkewed { ahead_ms },
             IdpError::Denied { denial, hint } => Self::AccessDenied { denial, hint },
