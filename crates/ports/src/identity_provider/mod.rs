@@ -23,7 +23,7 @@ use vestibule_domain::identifiers::{RealmId, TenantId};
 /// - The adapter MUST NOT repeat a request that may have been done, except a DPoP nonce or a clock correction with a new
 ///   proof; repeating is the flow's decision.
 /// - A grant MUST be sent only to the server that gave it (`UntrustedResponse: issuer changed` otherwise, nothing sent).
-/// - It judges protocol and cryptography and hands over typed [`Claims`]; what they mean is judged by the flow.
+/// - It judges protocol and cryptography and hands over typed [`Claims`](vestibule_domain::claims::Claims); what they mean is judged by the flow.
 /// - Errors MUST say `AnswerLost` whenever a request may have been acted upon.
 ///
 /// | error | means | then |
