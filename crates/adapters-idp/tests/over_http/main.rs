@@ -14,6 +14,7 @@ mod hostile_redirects;
 mod pinned;
 mod refreshing;
 mod revoking;
+mod signed_tokens;
 mod skewed_clocks;
 mod stub_server;
 mod untrusted_servers;
