@@ -147,6 +147,22 @@ mod tests {
     }
 
     #[test]
+    fn probers_do_not_take_each_other_for_the_owner() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("flows");
+        let files = open(&path, FaultyCalls::new(Fault::None));
+        let (owner, lock) = files.enter().unwrap();
+        // As a killed owner leaves it: the file is there, and free.
+        let left = path.join("left");
+        fs::rename(path.join(owner.to_string()), &left).unwrap();
+        drop(lock);
+        fs::rename(&left, path.join(owner.to_string())).unwrap();
+        let another_prober = File::open(path.join(owner.to_string())).unwrap();
+        another_prober.try_lock_shared().unwrap();
+        assert_eq!(files.probe(owner).unwrap(), Presence::Gone);
+    }
+
+    #[test]
     fn what_cannot_be_probed_is_an_error_and_not_gone() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("flows");

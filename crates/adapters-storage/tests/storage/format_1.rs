@@ -9,8 +9,8 @@ use vestibule_adapters_storage::{FileByteStore, MemoryByteStore, MemoryDeviceKey
 use vestibule_domain::authentication_mode::AuthenticationMode;
 use vestibule_domain::identifiers::{ClientId, OwnerId, RealmId, RecordHandle, RecordId, TenantId, UserId, WriteId};
 use vestibule_domain::instant::BootTime;
-use vestibule_domain::record::{Header, Lease, Place, Slot, Stage};
-use vestibule_ports::{Credential, Entropy, EntropyError, Key, SecureStorage, WriteRequest};
+use vestibule_domain::record::{Header, Lease, Place, Slot, Stage, Unreadable};
+use vestibule_ports::{Credential, Entropy, EntropyError, Key, SecureStorage, StorageError, WriteRequest};
 
 use super::reference::{self, Inputs};
 use super::support::*;
@@ -198,6 +198,30 @@ async fn the_vault_writes_the_published_bytes_and_reads_them() {
         let opened = vault.open(place, Key::Credential(Credential::None)).await.unwrap();
         assert_eq!(opened.header, header, "{name}");
         assert_eq!(opened.payload.expose(), inputs.payload.as_bytes(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrap_with_another_commitment_is_refused_though_all_else_is_right() {
+    let (_, inputs, header) = cases().swap_remove(0);
+    let steps = reference::steps(&inputs);
+    let step = |name| steps.iter().find(|(step, _)| *step == name).unwrap().1.clone();
+    let right: [u8; 32] = step("com").try_into().unwrap();
+    let mut wrong = right;
+    wrong[31] ^= 1;
+    let handle = RecordHandle::from_bytes(step("slot_id").try_into().unwrap());
+    for (commitment, refused) in [
+        (right, None),
+        (wrong, Some(StorageError::Unreadable(Unreadable::Corrupted))),
+    ] {
+        let store = Arc::new(MemoryByteStore::default());
+        let record = reference::record_committed_to(&inputs, &commitment);
+        plant(&*store, &handle.to_string(), record).await;
+        let vault = vault_on(store, device_of(&inputs));
+        let opened = vault
+            .open(place_of(&inputs, &header), Key::Credential(Credential::None))
+            .await;
+        assert_eq!(opened.err(), refused);
     }
 }
 

@@ -29,6 +29,17 @@ pub(crate) struct Inputs {
 
 /// Every step from the inputs to the bytes, by name.
 pub(crate) fn steps(inputs: &Inputs) -> Vec<(&'static str, Vec<u8>)> {
+    steps_committed_to(inputs, None)
+}
+
+/// The record of these inputs, right in everything but its commitment: as somebody could make it who has the data key
+/// and wants one wrap to open with two keys.
+pub(crate) fn record_committed_to(inputs: &Inputs, commitment: &[u8; 32]) -> Vec<u8> {
+    let record = steps_committed_to(inputs, Some(commitment)).pop();
+    record.expect("the last step is the record").1
+}
+
+fn steps_committed_to(inputs: &Inputs, commitment: Option<&[u8; 32]>) -> Vec<(&'static str, Vec<u8>)> {
     let device_key_id = sha256(&[b"vestibule/1/device-key-id", &inputs.device_secret])[..16].to_vec();
     let context = context(inputs, &device_key_id);
     let share = derive(&inputs.device_secret, "wrap", &context);
@@ -36,7 +47,7 @@ pub(crate) fn steps(inputs: &Inputs) -> Vec<(&'static str, Vec<u8>)> {
     let material = [&32_u64.to_be_bytes()[..], &share, &0_u64.to_be_bytes()].concat();
     let (prk, expander) = Hkdf::<Sha256>::extract(Some(&salt), &material);
     let kek = expand(&expander, b"kek");
-    let com = expand(&expander, b"com");
+    let com = commitment.map_or_else(|| expand(&expander, b"com"), |commitment| commitment.to_vec());
     let wrap = seal(&kek, &inputs.wrap_nonce, &context, &inputs.data_key);
     let header = header(inputs, &device_key_id, &com, &wrap);
     let body_len = inputs.payload.len() + 16;

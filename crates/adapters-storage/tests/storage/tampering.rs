@@ -154,10 +154,10 @@ async fn a_header_in_another_encoding_is_corruption_even_with_a_right_mac() {
     let header_len = u32::from_be_bytes(bytes[10..14].try_into().unwrap()) + 1;
     bytes[10..14].copy_from_slice(&header_len.to_be_bytes());
     remac(&mut bytes, position(&victim.bytes, &[RECORD; 16]));
-    assert_eq!(
-        victim.opens(bytes).await.unwrap_err(),
-        StorageError::Unreadable(Unreadable::Corrupted)
-    );
+    plant(&*victim.store, &victim.slot.to_string(), bytes).await;
+    // Not only is the body bound to other bytes: such a header is not believed at all.
+    let described = victim.vault.describe(place(&victim.header)).await;
+    assert_eq!(described.unwrap_err(), StorageError::Unreadable(Unreadable::Corrupted));
 }
 
 /// Where the wrap lies: commitment, nonce and wrapped key, each with its length in front.
@@ -228,7 +228,9 @@ async fn the_generation_of_an_epoch_shares_its_wrap_and_not_its_nonce() {
         .unwrap();
     let resealed = bytes_at(&*victim.store, victim.slot).await;
     assert_eq!(resealed[wrap_range(&resealed)], victim.bytes[wrap_range(&victim.bytes)]);
-    assert_ne!(resealed[body_range(&resealed)], victim.bytes[body_range(&victim.bytes)]);
+    // The same content, without the tag: under one nonce it would look the same.
+    let content = |bytes: &[u8]| bytes[body_range(bytes)][..24].to_vec();
+    assert_ne!(content(&resealed), content(&victim.bytes));
 }
 
 #[tokio::test]
