@@ -1,0 +1,85 @@
+//! The events that the rows send, and what an app knows when it sends them.
+
+use vestibule::event::{
+    EnrollAnonymousUserEvent, ExchangeIamTokenEvent, GetInformationEvent, LogoutEvent, OfflineLoginEvent, RecordRef,
+    RestartEvent,
+};
+use vestibule::identifiers::RecordHandle;
+use vestibule::{AuthenticationMode, Failure, Sdk, SdkState};
+
+use crate::before::{TENANT, somebody_else, start, user};
+use crate::world::World;
+
+/// The event of a table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Event {
+    Start,
+    Restart,
+    Enroll(AuthenticationMode),
+    Replace(AuthenticationMode),
+    /// An enrolment that names another user than the one that stands.
+    ReplaceSomebodyElse,
+    Login,
+    LoginSomebodyElse,
+    LoginByHandle,
+    Logout,
+    Exchange,
+    GetInformation,
+}
+
+impl Event {
+    pub(crate) async fn send(self, named: Named, sdk: &Sdk) -> Result<SdkState, Failure> {
+        match self {
+            Self::Start => sdk.send(start()).await.map(|answer| answer.sdk_state),
+            Self::Restart => sdk.send(RestartEvent).await.map(|answer| answer.sdk_state),
+            Self::Enroll(mode) => {
+                let event = EnrollAnonymousUserEvent::new(TENANT, mode);
+                sdk.send(event).await.map(|answer| answer.sdk_state)
+            }
+            Self::Replace(mode) => {
+                let event = EnrollAnonymousUserEvent::new(TENANT, mode).replacing(named.user.unwrap());
+                sdk.send(event).await.map(|answer| answer.sdk_state)
+            }
+            Self::ReplaceSomebodyElse => {
+                let event = EnrollAnonymousUserEvent::new(TENANT, AuthenticationMode::No).replacing(somebody_else());
+                sdk.send(event).await.map(|answer| answer.sdk_state)
+            }
+            Self::Login => {
+                let event = OfflineLoginEvent::new(named.user.unwrap());
+                sdk.send(event).await.map(|answer| answer.sdk_state)
+            }
+            Self::LoginSomebodyElse => sdk
+                .send(OfflineLoginEvent::new(somebody_else()))
+                .await
+                .map(|answer| answer.sdk_state),
+            Self::LoginByHandle => {
+                let event = OfflineLoginEvent::new(named.handle.unwrap());
+                sdk.send(event).await.map(|answer| answer.sdk_state)
+            }
+            Self::Logout => sdk.send(LogoutEvent).await.map(|answer| answer.sdk_state),
+            Self::Exchange => {
+                let event = ExchangeIamTokenEvent::new("orders");
+                sdk.send(event).await.map(|answer| answer.sdk_state)
+            }
+            Self::GetInformation => sdk.send(GetInformationEvent).await.map(|answer| answer.sdk_state),
+        }
+    }
+}
+
+/// What an app has read of the disk before the row changes it.
+#[derive(Clone)]
+pub(crate) struct Named {
+    user: Option<RecordRef>,
+    handle: Option<RecordHandle>,
+}
+
+impl Named {
+    pub(crate) fn on_disk(world: &World) -> Self {
+        let in_slots = world.disk.records().into_iter().filter(|record| !record.aside);
+        let handle = in_slots.map(|record| record.handle).next();
+        Self {
+            user: user(world),
+            handle,
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! One table per flow, over mocks: each port call x each error -> status, state after, what was done and told, what lies
+//! on disk. A row plans one thing that goes wrong; everything else goes well.
+
+// `cfg(test)` is always true here; it tells clippy that these are tests, where a failed `unwrap` is the right end.
+#[cfg(test)]
+mod before;
+#[cfg(test)]
+mod call_log;
+#[cfg(test)]
+mod enroll_answers;
+#[cfg(test)]
+mod enroll_begin;
+#[cfg(test)]
+mod enroll_replace;
+#[cfg(test)]
+mod enroll_resume;
+#[cfg(test)]
+mod events;
+#[cfg(test)]
+mod exchange;
+#[cfg(test)]
+mod idp_errors;
+#[cfg(test)]
+mod login;
+#[cfg(test)]
+mod mocks;
+#[cfg(test)]
+mod parameters;
+#[cfg(test)]
+mod plants;
+#[cfg(test)]
+mod prompts;
+#[cfg(test)]
+mod recover;
+#[cfg(test)]
+mod rows;
+#[cfg(test)]
+mod start;
+#[cfg(test)]
+mod states;
+#[cfg(test)]
+mod widen;
+#[cfg(test)]
+mod world;
