@@ -8,7 +8,9 @@ use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use http::header::DATE;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::header::{DATE, SET_COOKIE};
 use jiff::Timestamp;
 use url::Url;
 use vestibule_domain::clock_skew::correction_ms;
@@ -17,6 +19,7 @@ use vestibule_ports::Clock;
 
 use crate::http::Answer;
 use crate::issuer_template::Issuer;
+use crate::strict_json::parse_object;
 
 /// What a correction must change at least, in milliseconds, before a refused proof is worth making again.
 pub const WORTH_REPEATING_MS: i64 = 2_000;
@@ -63,7 +66,9 @@ impl ServerTime {
             .map(|server| self.clock.wall().unix_ms().saturating_sub(server.unix_ms()))
     }
 
-    /// Takes the `Date` of an answer of the issuer's own origin (RFC 9110, section 6.6.1), and of no other.
+    /// Takes the `Date` of an answer of the issuer's own origin (RFC 9110, section 6.6.1), and of no other; where there is
+    /// none, the time at which it made a cookie that is a JWT. Keycloak sends no `Date`, but such a cookie with each code,
+    /// so that a code is redeemed with a fresh proof even by a device whose clock is wrong.
     pub(crate) fn learn_from_answer(&self, issuer: &Issuer, asked: &Url, answer: &Answer) {
         if !issuer.is_own(asked) {
             return;
@@ -72,7 +77,8 @@ impl ServerTime {
             .header(DATE)
             .and_then(|text| httpdate::parse_http_date(text).ok());
         let since_epoch = date.and_then(|date| date.duration_since(std::time::UNIX_EPOCH).ok());
-        if let Some(seconds) = since_epoch.and_then(|since| i64::try_from(since.as_secs()).ok()) {
+        let named = since_epoch.and_then(|since| i64::try_from(since.as_secs()).ok());
+        if let Some(seconds) = named.or_else(|| newest_cookie_made_at(answer)) {
             self.learn(issuer.as_str(), WallTime::from_unix_s(seconds));
         }
     }
@@ -101,6 +107,24 @@ impl ServerTime {
                 .after(self.clock.since_boot().checked_since(reading.taken)?),
         )
     }
+}
+
+/// When the newest of the cookies that are JWTs was made, in seconds since the Unix epoch: `iat` (RFC 7519, section 4.1.6).
+/// It is as good as a `Date`, whose sender is proven by TLS alone, too.
+fn newest_cookie_made_at(answer: &Answer) -> Option<i64> {
+    let cookies = answer.headers.get_all(SET_COOKIE).iter();
+    let values = cookies.filter_map(|cookie| cookie.to_str().ok()?.split(';').next()?.split_once('='));
+    values
+        .filter_map(|(_, value)| {
+            let mut parts = value.trim_matches('"').split('.');
+            let (Some(_), Some(payload), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+            else {
+                return None;
+            };
+            let payload = URL_SAFE_NO_PAD.decode(payload).ok()?;
+            parse_object(&payload).ok()?.get("iat")?.as_i64()
+        })
+        .max()
 }
 
 /// One issuer's time, as the engine asks for it.
@@ -237,6 +261,40 @@ mod tests {
             };
             time.learn_from_answer(&issuer, &Url::parse(asked).unwrap(), &answer);
             assert_eq!(time.ahead_ms(issuer.as_str()), ahead_ms, "{asked} {date:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_date_the_newest_cookie_that_is_a_jwt_is_a_reading() {
+        let template = IssuerTemplate::parse("https://idp.example/{tenant}", false).unwrap();
+        let issuer = template.expand(&TenantId::parse("acme").unwrap()).unwrap();
+        let jwt = |payload: &str| format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(payload));
+        let (older, newer) = (jwt(r#"{"iat":784111700}"#), jwt(r#"{"iat":784111777}"#));
+        let table: [(&[String], Option<i64>); 7] = [
+            (
+                &[format!("S={older}; Path=/"), format!("I=\"{newer}\"; Secure")],
+                Some(0),
+            ),
+            (&[format!("I={newer}")], Some(0)),
+            (&["I=opaque".into()], None),
+            (&[format!("I={newer}.more")], None),
+            (&[format!("I={}", jwt(r#"{"iat":"soon"}"#))], None),
+            (&["I=e30.!.c2ln".into(), "no-value".into()], None),
+            (&[], None),
+        ];
+        for (cookies, ahead_ms) in table {
+            let (_, time) = at(784_111_777_000);
+            let headers = cookies
+                .iter()
+                .map(|cookie| (SET_COOKIE, HeaderValue::from_str(cookie).unwrap()));
+            let answer = Answer {
+                status: StatusCode::FOUND,
+                headers: headers.collect(),
+                body: bytes::Bytes::new(),
+                flaw: None,
+            };
+            time.learn_from_answer(&issuer, &Url::parse("https://idp.example/auth").unwrap(), &answer);
+            assert_eq!(time.ahead_ms(issuer.as_str()), ahead_ms, "{cookies:?}");
         }
     }
 }

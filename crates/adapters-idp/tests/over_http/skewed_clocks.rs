@@ -1,13 +1,18 @@
 //! Devices whose clock is wrong.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use url::Url;
 use vestibule_adapters_idp::DeviceProof;
 use vestibule_dev_idp::{DevIdp, Endpoint};
 use vestibule_ports::IdpError;
 
-use crate::clock::DeviceClock;
+use crate::clock::{DeviceClock, START_S};
 use crate::device::{Device, idp, requests_to, settings};
+use crate::stub_server::{StubServer, answer, json, metadata};
 
 fn device(idp: &DevIdp, tenant: &str, ahead_s: i64) -> Device {
     Device::with_clock(
@@ -97,4 +102,58 @@ async fn without_a_date_and_without_proofs_the_tokens_own_time_is_taken() {
         enrolled.identity.is_err(),
         "a server may not move the clock by more than a day"
     );
+}
+
+/// As on a Keycloak whose flow asks for no proof: the push is refused without a word of the time, the code comes with a
+/// cookie that tells it.
+#[tokio::test]
+async fn a_code_is_redeemed_with_the_time_that_came_with_it_in_a_cookie() {
+    for (ahead_s, with_cookie) in [(40, true), (-3_600, true), (40, false)] {
+        let stub = StubServer::start().await;
+        let more = format!(r#","pushed_authorization_request_endpoint":"{}/par""#, stub.origin());
+        let at = "/acme/.well-known/openid-configuration";
+        stub.answer(at, json(200, &metadata(stub.port, &more)));
+        let stale = json(
+            400,
+            r#"{"error":"invalid_request","error_description":"DPoP proof is not active"}"#,
+        );
+        stub.answer("/par", stale);
+        let state = Arc::new(Mutex::new(String::new()));
+        let pushed = Arc::clone(&state);
+        stub.answer_with("/par", move |request| {
+            let form = Url::parse(&format!("http://x/?{}", request.body)).unwrap();
+            let found = form.query_pairs().find(|(name, _)| name == "state").unwrap();
+            *pushed.lock().unwrap() = found.1.into_owned();
+            json(201, r#"{"request_uri":"urn:r","expires_in":60}"#)
+        });
+        stub.answer_with("/auth", move |_| {
+            let identity = URL_SAFE_NO_PAD.encode(format!(r#"{{"iat":{START_S}}}"#));
+            let cookie = if with_cookie {
+                format!("Set-Cookie: IDENTITY=e30.{identity}.c2ln\r\n")
+            } else {
+                String::new()
+            };
+            let state = state.lock().unwrap().clone();
+            let location = format!("Location: dev.vestibule.app:/enrolled?code=c&state={state}\r\n");
+            answer(302, &(cookie + &location), "")
+        });
+        stub.answer("/token", json(400, r#"{"error":"invalid_grant"}"#));
+        let device = Device::with_clock(
+            settings(&stub.issuer_template()),
+            "acme",
+            1,
+            DeviceClock::ahead_by(ahead_s),
+        );
+        let error = device.enroll().await.unwrap_err();
+        assert!(matches!(error, IdpError::CodeRefused(_)), "{error:?}");
+        let redeemed = stub
+            .requests()
+            .into_iter()
+            .find(|request| request.path() == "/token")
+            .unwrap();
+        let proof = redeemed.header("dpop").unwrap().split('.').nth(1).unwrap().to_owned();
+        let claims: serde_json::Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(proof).unwrap()).unwrap();
+        let off = claims["iat"].as_i64().unwrap() - i64::try_from(START_S).unwrap();
+        assert_eq!(off, if with_cookie { 0 } else { ahead_s }, "{ahead_s}");
+    }
 }
