@@ -53,13 +53,15 @@ impl Vault {
         let bytes = self.seal_body(handle, header, protection, &data_key, payload).await?;
         let index = self.device.index_key(device_key).await?;
         let proven = ProvenRecord::prove(bytes.clone(), ProvenRecord::peek(&bytes)?, &index)?;
-        let (reopened, key) = self.open_with_credential(&proven, credential).await?;
-        if reopened.expose() != payload.expose() || proven.header != *header {
-            return Err(StorageError::Unavailable(
+        match self.open_with_credential(&proven, credential).await {
+            Ok((reopened, key)) if reopened.expose() == payload.expose() && proven.header == *header => {
+                Ok(Sealed { bytes, key })
+            }
+            Err(StorageError::Unavailable(why)) => Err(StorageError::Unavailable(why)),
+            Ok(_) | Err(_) => Err(StorageError::Unavailable(
                 "what was sealed does not re-open; nothing was replaced",
-            ));
+            )),
         }
-        Ok(Sealed { bytes, key })
     }
 
     /// The same data key, epoch and credential; only the body and what is bound to it are new.

@@ -8,6 +8,8 @@ mod children;
 #[cfg(test)]
 mod device_key_files;
 #[cfg(test)]
+mod doubles;
+#[cfg(test)]
 mod files;
 #[cfg(test)]
 mod format_1;

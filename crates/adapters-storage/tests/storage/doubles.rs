@@ -1,0 +1,122 @@
+//! The vault over a device key and a byte store that behave oddly.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use vestibule_adapters_storage::{MemoryByteStore, MemoryDeviceKey, Vault};
+use vestibule_domain::record::{Lookup, Revision};
+use vestibule_ports::{
+    ByteStore, ByteStoreError, DeviceKey, DeviceKeyError, DeviceKeyId, Loaded, NamesPage, Replaced, StorageError,
+    StoreName,
+};
+use zeroize::Zeroizing;
+
+use super::support::*;
+
+/// A device key that derives another share each time.
+struct Forgetful {
+    inner: MemoryDeviceKey,
+    derived: Mutex<u8>,
+}
+
+#[async_trait]
+impl DeviceKey for Forgetful {
+    async fn id(&self) -> Result<Lookup<DeviceKeyId>, DeviceKeyError> {
+        self.inner.id().await
+    }
+
+    async fn make(&self) -> Result<DeviceKeyId, DeviceKeyError> {
+        self.inner.make().await
+    }
+
+    async fn derive(&self, label: &'static str, context: &[u8]) -> Result<Zeroizing<[u8; 32]>, DeviceKeyError> {
+        let mut derived = self.inner.derive(label, context).await?;
+        if label == "wrap" {
+            let mut times = self.derived.lock().unwrap();
+            *times += 1;
+            derived[0] ^= *times;
+        }
+        Ok(derived)
+    }
+
+    async fn machine(&self) -> Result<Option<[u8; 32]>, DeviceKeyError> {
+        self.inner.machine().await
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_re_open_replaces_nothing() {
+    let (sound, store) = vault();
+    let first = header(1, "app", active());
+    let written = begin(&sound, &first, "one").await;
+    let forgetful = Forgetful {
+        inner: device(),
+        derived: Mutex::new(0),
+    };
+    let vault = Vault::new(store, Arc::new(forgetful), HashedEntropy::new(2));
+    let refused = write(&vault, Some(&written.revision), &reprotected(&first), sealed("two")).await;
+    assert!(
+        matches!(refused, Err(StorageError::Unavailable(why)) if why.contains("does not re-open")),
+        "{refused:?}"
+    );
+    assert_eq!(text(&sound, &first).await, "one");
+}
+
+/// A byte store that gives an old state once, as a read does that began before a write and ended after it.
+struct Overtaken {
+    inner: MemoryByteStore,
+    old: Mutex<Option<Loaded>>,
+}
+
+#[async_trait]
+impl ByteStore for Overtaken {
+    async fn names(&self, after: Option<StoreName>, limit: usize) -> Result<NamesPage, ByteStoreError> {
+        self.inner.names(after, limit).await
+    }
+
+    async fn load(&self, name: StoreName) -> Result<Lookup<Loaded>, ByteStoreError> {
+        let old = self.old.lock().unwrap().take();
+        match old {
+            Some(old) => Ok(Lookup::Present(old)),
+            None => self.inner.load(name).await,
+        }
+    }
+
+    async fn replace(
+        &self,
+        name: StoreName,
+        expected: Option<Revision>,
+        bytes: Vec<u8>,
+    ) -> Result<Replaced, ByteStoreError> {
+        self.inner.replace(name, expected, bytes).await
+    }
+
+    async fn remove(&self, name: StoreName, expected: Revision) -> Result<(), ByteStoreError> {
+        self.inner.remove(name, expected).await
+    }
+}
+
+#[tokio::test]
+async fn a_read_that_a_write_overtook_is_not_taken_for_a_rollback() {
+    let store = Arc::new(Overtaken {
+        inner: MemoryByteStore::default(),
+        old: Mutex::new(None),
+    });
+    let vault = vault_on(store.clone(), device());
+    let first = header(1, "app", active());
+    let written = begin(&vault, &first, "one").await;
+    let name = StoreName::new(&handle(&vault, &first).await.to_string()).unwrap();
+    let Lookup::Present(old) = store.load(name).await.unwrap() else {
+        panic!("the record is there");
+    };
+    write(
+        &vault,
+        Some(&written.revision),
+        &next(&first),
+        resealed("two", &written.key),
+    )
+    .await
+    .unwrap();
+    *store.old.lock().unwrap() = Some(old);
+    assert_eq!(text(&vault, &first).await, "two");
+}
