@@ -39,16 +39,16 @@ async fn victim() -> Victim {
 }
 
 impl Victim {
-    /// Puts changed bytes there; whether anything of them is opened, by either way.
+    /// Puts changed bytes there; whether anything of them is opened, by either way. A fresh vault each time: one that has
+    /// seen a later epoch or generation would refuse everything else for its age.
     async fn opens(&self, bytes: Vec<u8>) -> Result<(), StorageError> {
         plant(&*self.store, &self.slot.to_string(), bytes).await;
-        let by_credential = open(&self.vault, &self.header).await.map(drop);
-        let by_key = self
-            .vault
+        let fresh = || vault_on(self.store.clone(), device());
+        let by_credential = open(&fresh(), &self.header).await.map(drop);
+        let by_key = fresh()
             .open(place(&self.header), Key::RecordKey(self.key.clone()))
-            .await
-            .map(drop);
-        by_credential.or(by_key)
+            .await;
+        by_credential.or(by_key.map(drop))
     }
 }
 
