@@ -1,7 +1,6 @@
 //! How events are served: one at a time from a bounded queue, control events past it, token requests beside it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -13,6 +12,7 @@ use vestibule_ports::{Interrupt, InterruptSwitch};
 
 use crate::core::{Core, FlowContext};
 use crate::flows::not_on_disk_yet;
+use crate::gate::Gate;
 
 /// So many events wait; one more is answered `Busy`.
 pub(crate) const QUEUE_LENGTH: usize = 32;
@@ -69,30 +69,6 @@ pub(crate) struct Lanes {
     gate: Arc<Gate>,
 }
 
-/// Whether events are let in.
-#[derive(Default)]
-struct Gate(AtomicU8);
-
-const OPEN: u8 = 0;
-const CONTROLLED: u8 = 1;
-const SHUT_DOWN: u8 = 2;
-
-impl Gate {
-    fn refusal(&self) -> Option<Cause> {
-        match self.0.load(Ordering::Acquire) {
-            OPEN => None,
-            CONTROLLED => Some(Cause::QueueFull),
-            _ => Some(Cause::ShutDown),
-        }
-    }
-
-    /// Closes the gate for a control event; a shut-down is never undone.
-    fn set(&self, state: u8) {
-        let keep_shut = |now| if now == SHUT_DOWN { None } else { Some(state) };
-        let _shut_already = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, keep_shut);
-    }
-}
-
 impl Lanes {
     /// Lanes and the worker that serves them. The worker owns no port: jobs bring what they need.
     pub(crate) fn start() -> Self {
@@ -117,7 +93,7 @@ impl Lanes {
         });
         let accepted = match E::LANE {
             Lane::Beside => {
-                tokio::spawn(job.run(Interrupt::never()));
+                tokio::spawn(run_and_answer(job, Interrupt::never()));
                 Ok(())
             }
             Lane::Queue => self.queue.try_send(job).map_err(|error| full_or_gone(&error)),
@@ -131,7 +107,7 @@ impl Lanes {
 
     /// Refuses everything from now on, and returns when what runs has ended or its grace is over.
     pub(crate) async fn shut_down(&self, core: Arc<Core>) {
-        self.gate.set(SHUT_DOWN);
+        self.gate.shut_down();
         let (done, ended) = oneshot::channel();
         if self.control.send(Box::new(ShutDown { core, done })).await.is_ok() {
             drop(ended.await);
@@ -146,14 +122,17 @@ fn full_or_gone<T>(error: &mpsc::error::TrySendError<T>) -> Cause {
     }
 }
 
-type BoxFuture = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+type BoxFuture<T> = std::pin::Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Sends what a job came to.
+type SendAnswer = Box<dyn FnOnce() + Send>;
 
 /// Something to serve, with all that it needs.
 trait Job: Send {
-    fn run(self: Box<Self>, interrupt: Interrupt) -> BoxFuture;
+    fn run(self: Box<Self>, interrupt: Interrupt) -> BoxFuture<SendAnswer>;
     fn refuse(self: Box<Self>, cause: Cause);
     /// Ends when a running event has had time enough.
-    fn grace(&self) -> BoxFuture;
+    fn grace(&self) -> BoxFuture<()>;
     /// Why events that wait are refused when this is served as a control event.
     fn refusal(&self) -> Cause;
 }
@@ -165,11 +144,13 @@ struct EventJob<E: SdkEvent> {
 }
 
 impl<E: SdkEvent> Job for EventJob<E> {
-    fn run(self: Box<Self>, interrupt: Interrupt) -> BoxFuture {
+    fn run(self: Box<Self>, interrupt: Interrupt) -> BoxFuture<SendAnswer> {
         Box::pin(async move {
             let Self { core, parsed, reply } = *self;
             let result = serve_one::<E>(&core, parsed, interrupt).await;
-            drop(reply.send((result, core.ledger.state())));
+            let served = (result, core.ledger.state());
+            let send: SendAnswer = Box::new(move || drop(reply.send(served)));
+            send
         })
     }
 
@@ -178,7 +159,7 @@ impl<E: SdkEvent> Job for EventJob<E> {
         drop(self.reply.send((Err(cause), state)));
     }
 
-    fn grace(&self) -> BoxFuture {
+    fn grace(&self) -> BoxFuture<()> {
         grace(Arc::clone(&self.core))
     }
 
@@ -222,16 +203,19 @@ struct ShutDown {
 }
 
 impl Job for ShutDown {
-    fn run(self: Box<Self>, _: Interrupt) -> BoxFuture {
+    fn run(self: Box<Self>, _: Interrupt) -> BoxFuture<SendAnswer> {
         Box::pin(async move {
             self.core.ledger.end_era();
-            let _nobody_waits = self.done.send(());
+            let send: SendAnswer = Box::new(move || {
+                let _nobody_waits = self.done.send(());
+            });
+            send
         })
     }
 
     fn refuse(self: Box<Self>, _: Cause) {}
 
-    fn grace(&self) -> BoxFuture {
+    fn grace(&self) -> BoxFuture<()> {
         grace(Arc::clone(&self.core))
     }
 
@@ -240,7 +224,7 @@ impl Job for ShutDown {
     }
 }
 
-fn grace(core: Arc<Core>) -> BoxFuture {
+fn grace(core: Arc<Core>) -> BoxFuture<()> {
     Box::pin(async move { core.ports.clock.sleep(GRACE).await })
 }
 
@@ -252,7 +236,7 @@ async fn work(mut queue: mpsc::Receiver<Box<dyn Job>>, mut control: mpsc::Receiv
             Some(order) = control.recv() => serve_order(order, None, &mut queue, &gate).await,
             Some(job) = queue.recv() => {
                 let (switch, interrupt) = Interrupt::new();
-                let mut running = tokio::spawn(job.run(interrupt));
+                let mut running = tokio::spawn(run_and_answer(job, interrupt));
                 tokio::select! {
                     biased;
                     _ = &mut running => {}
@@ -271,7 +255,7 @@ async fn serve_order(
     queue: &mut mpsc::Receiver<Box<dyn Job>>,
     gate: &Gate,
 ) {
-    gate.set(CONTROLLED);
+    gate.close_for_control();
     while let Ok(waiting) = queue.try_recv() {
         waiting.refuse(order.refusal());
     }
@@ -283,6 +267,15 @@ async fn serve_order(
             () = order.grace() => {}
         }
     }
-    drop(tokio::spawn(order.run(Interrupt::never())).await);
-    gate.set(OPEN);
+    let served = tokio::spawn(order.run(Interrupt::never())).await;
+    // Whoever was answered is let in.
+    gate.open();
+    if let Ok(send_answer) = served {
+        send_answer();
+    }
+}
+
+async fn run_and_answer(job: Box<dyn Job>, interrupt: Interrupt) {
+    let send_answer = job.run(interrupt).await;
+    send_answer();
 }

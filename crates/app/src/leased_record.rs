@@ -223,7 +223,9 @@ impl LeasedRecord {
 
     /// Whether the lease of this stage is this flow's own.
     pub(crate) fn owns(&self, stage: &Stage) -> bool {
-        stage.lease().is_some_and(|lease| lease.owner == Some(self.entered.owner()))
+        stage
+            .lease()
+            .is_some_and(|lease| lease.owner == Some(self.entered.owner()))
     }
 
     /// Ends the flow after a write that ended the lease, too.

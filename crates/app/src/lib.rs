@@ -29,6 +29,7 @@ mod core;
 mod credential_prompt;
 mod dispatch;
 mod flows;
+mod gate;
 mod leased_record;
 mod ledger;
 mod notifications;
