@@ -17,7 +17,7 @@ use crate::id_token::{IdTokenChecks, Nonce};
 use crate::known_issuers::KnownIssuers;
 use crate::oauth_refusal::Refusal;
 use crate::oidc_settings::CheckedSettings;
-use crate::token_answer::{Malformed, RefreshToken, TokenAnswer, TokenType, Tokens};
+use crate::token_answer::{IdTokenText, Malformed, RefreshToken, TokenAnswer, TokenType, Tokens};
 use crate::token_request::{TokenOutcome, plain_refusal, refresh};
 use crate::verified_answer::{Doubt, prove_access_token, prove_identity};
 
@@ -105,7 +105,14 @@ async fn judge(
         }
     };
     let identity = identity(talk, settings, grant, &tokens).await;
-    let access = access_token(talk, settings, terms, &tokens).await;
+    let access = if is_another_token_of_ours(grant, refresh_token.as_ref(), &tokens) {
+        Err(Doubt {
+            why: Untrusted::TokenAnswer("the access token is another token of this device"),
+            key_unknown: false,
+        })
+    } else {
+        access_token(talk, settings, terms, &tokens).await
+    };
     let key_unknown = matches!(&identity, Some(Err(doubt)) if doubt.key_unknown)
         || matches!(&access, Err(doubt) if doubt.key_unknown);
     let mut refreshed = Refreshed::new(successor(grant, refresh_token), access.map_err(|doubt| doubt.why));
@@ -117,6 +124,16 @@ async fn judge(
         refreshed = refreshed.with_session_end(ends);
     }
     Ok((refreshed, key_unknown))
+}
+
+/// Handing one of these to a third party would hand over the account.
+fn is_another_token_of_ours(grant: &GrantContents, successor: Option<&RefreshToken>, tokens: &Tokens) -> bool {
+    let ours = [
+        Some(grant.refresh_token.as_str()),
+        successor.map(RefreshToken::as_str),
+        tokens.id_token.as_ref().map(IdTokenText::as_str),
+    ];
+    ours.contains(&Some(tokens.access_token.expose()))
 }
 
 /// A grant whenever the answer named a refresh token, even the same one: its end may have moved.

@@ -80,6 +80,10 @@ impl Malformed {
 
 impl RefreshToken {
     /// Takes the text out.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     pub(crate) fn into_string(mut self) -> String {
         std::mem::take(&mut *self.0)
     }

@@ -93,11 +93,12 @@ fn role_audiences(claims: &Map<String, Value>) -> Vec<String> {
     of_realm.into_iter().chain(of_clients).collect()
 }
 
-/// The names of all claims; a `preferred_username` that is the subject once more says nothing about a person.
+/// The names of all claims but those that are the subject once more: these say nothing about a person. Keycloak names an
+/// anonymous user by its id (`preferred_username`, `upn`).
 fn names(claims: &Map<String, Value>, subject: &str) -> Vec<String> {
     claims
         .iter()
-        .filter(|(name, value)| *name != "preferred_username" || value.as_str() != Some(subject))
+        .filter(|(name, value)| *name == "sub" || value.as_str() != Some(subject))
         .map(|(name, _)| name.clone())
         .collect()
 }
@@ -122,7 +123,7 @@ mod tests {
             json!({"typ": "JWT"}),
             json!({
                 "sub": "u1", "aud": ["orders", "account"], "azp": "app", "scope": "aud:orders  openid", "iat": 10,
-                "exp": 20.7, "typ": "Bearer", "cnf": {"jkt": "x"}, "preferred_username": "u1", "name": "Eve",
+                "exp": 20.7, "typ": "Bearer", "cnf": {"jkt": "x"}, "preferred_username": "u1", "upn": "u1", "name": "Eve",
                 "resource_access": {"orders": {"roles": ["r"]}, "empty": {"roles": []}}, "realm_access": {"roles": ["x"]},
             }),
         );
@@ -135,7 +136,12 @@ mod tests {
         assert!(claims.is_access_token && claims.is_bound);
         assert_eq!(claims.role_audiences, ["", "orders"]);
         assert!(claims.names.iter().any(|name| name == "name"));
-        assert!(!claims.names.iter().any(|name| name == "preferred_username"));
+        assert!(
+            !claims
+                .names
+                .iter()
+                .any(|name| name == "preferred_username" || name == "upn")
+        );
     }
 
     #[test]

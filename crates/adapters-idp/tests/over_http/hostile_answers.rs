@@ -216,6 +216,20 @@ async fn an_opaque_token_is_handed_over_as_what_it_is() {
     let reply = refreshed.access_token.unwrap();
     assert!(reply.claims.is_none() && refreshed.successor.is_none() && refreshed.identity.is_none());
     assert_eq!(reply.lifetime.map(|life| life.as_secs()), Some(60));
+    let mine = ["canary-refresh", "successor-of-mine", "id-of-mine"];
+    for token in mine {
+        let answer = format!(
+            r#"{{"access_token":"{token}","token_type":"Bearer","refresh_token":"successor-of-mine","id_token":"id-of-mine"}}"#
+        );
+        stub.answer("/token", json(200, &answer));
+        let refreshed = device.refresh(&grant, Some("orders")).await.unwrap();
+        assert!(refreshed.successor.is_some());
+        let why = refreshed.access_token.unwrap_err();
+        assert!(
+            why.to_string().contains("another token of this device"),
+            "{token}: {why}"
+        );
+    }
     stub.answer("/token", json(200, r#"{"access_token":"opaque","token_type":"DPoP"}"#));
     let refreshed = device.refresh(&grant, Some("orders")).await.unwrap();
     assert!(matches!(refreshed.access_token, Err(Untrusted::AccessToken(_))));
