@@ -1,5 +1,6 @@
 //! The one door to storage, `write`, and the one door to the state, `conclude`.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use vestibule_domain::identifiers::UserIdentifier;
@@ -48,6 +49,8 @@ pub(crate) struct Ledger {
     memory: Mutex<Memory>,
     notifier: Notifier,
     tokens: TokenCache,
+    /// Beside the other counters: a token from memory waits for no lock.
+    cached_tokens: AtomicU64,
 }
 
 struct Memory {
@@ -73,6 +76,7 @@ impl Ledger {
             memory: Mutex::new(memory),
             notifier: Notifier::default(),
             tokens: TokenCache::default(),
+            cached_tokens: AtomicU64::new(0),
         }
     }
 
@@ -219,7 +223,9 @@ impl Ledger {
 
     /// A fresh token from memory. Tokens are dropped with the session, so that one found belongs to who is logged in.
     pub(crate) fn recall_token(&self, audience: &str, forced: bool, now: BootTime) -> Option<Arc<IamToken>> {
-        self.tokens.fresh(audience, forced, now)
+        let recalled = self.tokens.fresh(audience, forced, now)?;
+        self.cached_tokens.fetch_add(1, Ordering::Relaxed);
+        Some(recalled)
     }
 
     /// A token from memory that has not expired, for whom a fresh one cannot be fetched now.
@@ -246,7 +252,10 @@ impl Ledger {
             users,
             logged_in,
             session_expires_at,
-            counters: memory.counters,
+            counters: Counters {
+                cached_tokens: self.cached_tokens.load(Ordering::Relaxed),
+                ..memory.counters
+            },
         }
     }
 
