@@ -213,10 +213,13 @@ mod tests {
 
     const HOME: &str = "/home/nobody-here";
 
+    /// Variables of an environment: names and values.
+    type Variables<'a> = &'a [(&'a str, &'a str)];
+
     /// A settings file, variables, flags.
     struct Layers<'a> {
         file: &'a str,
-        variables: &'a [(&'a str, &'a str)],
+        variables: Variables<'a>,
         options: GlobalOptions,
     }
 
@@ -251,7 +254,7 @@ mod tests {
         let none = GlobalOptions::default;
         let issuer = || flags(|options| options.issuer = Some("https://flag".into()));
         let (in_file, in_variable) = ("issuer = \"https://file\"", [("VESTIBULE_ISSUER", "https://variable")]);
-        let table: [(&str, &[(&str, &str)], GlobalOptions, Option<&str>); 9] = [
+        let table: [(&str, Variables<'_>, GlobalOptions, Option<&str>); 9] = [
             ("", &[], none(), None),
             (in_file, &[], none(), Some("https://file")),
             ("", &in_variable, none(), Some("https://variable")),
@@ -318,7 +321,7 @@ mod tests {
         let set = ["\"a\"", "Required", "true", "1", "Refuse", "\"/a\""];
         for (file, variable, value, look) in table {
             let name = format!("VESTIBULE_{variable}");
-            let read = |file: &str, variables: &[(&str, &str)]| {
+            let read = |file: &str, variables: Variables<'_>| {
                 let options = GlobalOptions::default();
                 look(
                     &Layers {
@@ -343,7 +346,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_used_is_an_error_that_says_where_it_stands() {
-        let table: [(&str, &[(&str, &str)], &str); 12] = [
+        let table: [(&str, Variables<'_>, &str); 12] = [
             (
                 "tenant = 'a'\n\nisuer = 'b'\n",
                 &[],
@@ -459,7 +462,7 @@ mod tests {
         let flag = || flags(|options| options.data_dir = Some("/flag".into()));
         let variable = ("VESTIBULE_DATA_DIR", "/variable");
         let xdg = ("XDG_DATA_HOME", "/xdg");
-        let table: [(&str, &[(&str, &str)], GlobalOptions, &str); 6] = [
+        let table: [(&str, Variables<'_>, GlobalOptions, &str); 6] = [
             ("data_dir = '/file'", &[variable, xdg], flag(), "/flag"),
             ("data_dir = '/file'", &[variable, xdg], none(), "/variable"),
             ("data_dir = '/file'", &[xdg], none(), "/file"),
