@@ -228,36 +228,53 @@ fn grace(core: Arc<Core>) -> BoxFuture<()> {
     Box::pin(async move { core.ports.clock.sleep(GRACE).await })
 }
 
-/// Serves jobs until the SDK is gone.
+/// Serves jobs until the SDK is gone or shut down.
 async fn work(mut queue: mpsc::Receiver<Box<dyn Job>>, mut control: mpsc::Receiver<Box<dyn Job>>, gate: Arc<Gate>) {
     loop {
-        tokio::select! {
+        let order = tokio::select! {
             biased;
-            Some(order) = control.recv() => serve_order(order, None, &mut queue, &gate).await,
+            Some(order) = control.recv() => Some(serve_order(order, None, &mut queue, &gate).await),
             Some(job) = queue.recv() => {
                 let (switch, interrupt) = Interrupt::new();
                 let mut running = tokio::spawn(run_and_answer(job, interrupt));
                 tokio::select! {
                     biased;
-                    _ = &mut running => {}
-                    Some(order) = control.recv() => serve_order(order, Some((running, switch)), &mut queue, &gate).await,
+                    _ = &mut running => None,
+                    Some(order) = control.recv() => {
+                        Some(serve_order(order, Some((running, switch)), &mut queue, &gate).await)
+                    }
                 }
             }
             else => return,
+        };
+        if order == Some(Cause::ShutDown) {
+            return refuse_the_rest([queue, control]);
         }
     }
 }
 
-/// Serves a control event: what waits is refused, what runs is interrupted and waited for, within its grace.
+/// What had passed the gate just before it was shut is refused, too.
+fn refuse_the_rest(lanes: [mpsc::Receiver<Box<dyn Job>>; 2]) {
+    for mut lane in lanes {
+        lane.close();
+        while let Ok(job) = lane.try_recv() {
+            job.refuse(Cause::ShutDown);
+        }
+    }
+}
+
+/// Serves a control event: what waits is refused, what runs is interrupted and waited for, within its grace. Gives what
+/// the waiting ones were told.
 async fn serve_order(
     order: Box<dyn Job>,
     running: Option<(tokio::task::JoinHandle<()>, InterruptSwitch)>,
     queue: &mut mpsc::Receiver<Box<dyn Job>>,
     gate: &Gate,
-) {
+) -> Cause {
     gate.close_for_control();
+    let refusal = order.refusal();
     while let Ok(waiting) = queue.try_recv() {
-        waiting.refuse(order.refusal());
+        waiting.refuse(refusal.clone());
     }
     if let Some((running, switch)) = running {
         switch.raise();
@@ -273,9 +290,74 @@ async fn serve_order(
     if let Ok(send_answer) = served {
         send_answer();
     }
+    refusal
 }
 
 async fn run_and_answer(job: Box<dyn Job>, interrupt: Interrupt) {
     let send_answer = job.run(interrupt).await;
     send_answer();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What became of a job, told to whoever asks.
+    struct Probe(oneshot::Sender<Option<Cause>>);
+
+    /// A last order, while which an event slips into the queue: it had passed the gate before.
+    struct SlippedPast {
+        queue: mpsc::Sender<Box<dyn Job>>,
+        probe: Probe,
+    }
+
+    impl Job for Probe {
+        fn run(self: Box<Self>, _: Interrupt) -> BoxFuture<SendAnswer> {
+            Box::pin(async move { Box::new(move || drop(self.0.send(None))) as SendAnswer })
+        }
+
+        fn refuse(self: Box<Self>, cause: Cause) {
+            drop(self.0.send(Some(cause)));
+        }
+
+        fn grace(&self) -> BoxFuture<()> {
+            Box::pin(std::future::pending())
+        }
+
+        fn refusal(&self) -> Cause {
+            Cause::QueueFull
+        }
+    }
+
+    impl Job for SlippedPast {
+        fn run(self: Box<Self>, _: Interrupt) -> BoxFuture<SendAnswer> {
+            Box::pin(async move {
+                assert!(self.queue.try_send(Box::new(self.probe)).is_ok());
+                Box::new(|| ()) as SendAnswer
+            })
+        }
+
+        fn refuse(self: Box<Self>, _: Cause) {}
+
+        fn grace(&self) -> BoxFuture<()> {
+            Box::pin(std::future::pending())
+        }
+
+        fn refusal(&self) -> Cause {
+            Cause::ShutDown
+        }
+    }
+
+    #[tokio::test]
+    async fn an_event_that_slips_past_the_gate_of_a_shutdown_is_refused_and_never_served() {
+        let lanes = Lanes::start();
+        let (told, became) = oneshot::channel();
+        let last = SlippedPast {
+            queue: lanes.queue.clone(),
+            probe: Probe(told),
+        };
+        assert!(lanes.control.try_send(Box::new(last)).is_ok());
+        assert_eq!(became.await.unwrap(), Some(Cause::ShutDown));
+        assert!(lanes.queue.is_closed() && lanes.control.is_closed());
+    }
 }
