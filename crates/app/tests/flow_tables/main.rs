@@ -5,7 +5,11 @@
 #[cfg(test)]
 mod before;
 #[cfg(test)]
+mod cache;
+#[cfg(test)]
 mod call_log;
+#[cfg(test)]
+mod control;
 #[cfg(test)]
 mod enroll_answers;
 #[cfg(test)]
@@ -31,9 +35,13 @@ mod plants;
 #[cfg(test)]
 mod prompts;
 #[cfg(test)]
+mod queue;
+#[cfg(test)]
 mod recover;
 #[cfg(test)]
 mod rows;
+#[cfg(test)]
+mod scene;
 #[cfg(test)]
 mod start;
 #[cfg(test)]
