@@ -11,6 +11,8 @@ mod call_log;
 #[cfg(test)]
 mod control;
 #[cfg(test)]
+mod early_answers;
+#[cfg(test)]
 mod enroll_answers;
 #[cfg(test)]
 mod enroll_begin;
@@ -28,6 +30,8 @@ mod idp_errors;
 mod login;
 #[cfg(test)]
 mod mocks;
+#[cfg(test)]
+mod panics;
 #[cfg(test)]
 mod parameters;
 #[cfg(test)]
