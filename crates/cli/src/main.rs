@@ -32,9 +32,9 @@ fn main() -> ExitCode {
 }
 
 fn run(line: CommandLine, arguments: &[OsString]) -> Ending {
-    log_lines::start(line.options.verbose);
     let output = Output::new(line.options.json, arguments.first());
-    let settings = match EffectiveSettings::read(line.options) {
+    let logging = log_lines::start(line.options.verbose);
+    let settings = match logging.and_then(|()| EffectiveSettings::read(line.options)) {
         Ok(settings) => settings,
         Err(invalid) => return output.conclude(&Report::before_any_event(invalid.into())),
     };

@@ -81,7 +81,6 @@ fn lines(answer: &Answer<EnrolledUser>, invocation: &Invocation) -> Lines {
     );
     let settings = &invocation.settings;
     Lines::default()
-        .with("", "")
         .with("status", "Ok")
         .with("state", state_in_words(answer.sdk_state))
         .with("user", enrolled.user_identifier.to_string())

@@ -66,7 +66,7 @@ pub(crate) fn long_help() -> String {
 const REST: &str = "  130  SIGINT (143: SIGTERM); an answer of the IdP that was under way is kept all the same
 
 Settings, each layer over the next: flags, environment, settings file (TOML; an unknown key is an error), defaults.
-  issuer, tenant, client_id, redirect_uri, extra_origins = [..], plain_http_to_loopback = false, leeway_s = 10,
+  issuer, tenant, client_id, redirect_uri, extra_origins = [..], plain_http_to_loopback = false, leeway_s,
   device_proof = \"required\" | \"never\", anonymity = \"refuse\" | \"warn\", data_dir, state_dir, any_file_system = false,
   [[audiences]] name, scope, lifetime_cap_s, opaque
 In the environment: VESTIBULE_ and the name in capitals; VESTIBULE_AUDIENCES=name=scope,name=scope;

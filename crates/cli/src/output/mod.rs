@@ -41,10 +41,10 @@ impl Output {
         write(&mut std::io::stderr().lock(), text);
     }
 
-    /// Says how far the command is, to a person.
+    /// Says how far the command is, to a person, in a paragraph of its own.
     pub(crate) fn progress(&self, lines: &Lines) {
         if !self.json {
-            write(&mut std::io::stdout().lock(), &lines.to_string());
+            write(&mut std::io::stdout().lock(), &format!("{lines}\n"));
         }
     }
 

@@ -89,6 +89,31 @@ async fn what_cannot_be_done_is_said_in_one_object_and_with_its_exit_code() {
 }
 
 #[tokio::test]
+async fn log_lines_are_on_stderr_and_only_where_they_are_asked_for() {
+    let device = Device::fresh().with("VESTIBULE_LOG", "vestibule=loud");
+    let run = device.run(&["list", "--json"]).await;
+    assert_eq!(
+        (run.code, &run.json()["failure"]["cause"]),
+        (Some(2), &json!("Settings")),
+        "{run:?}"
+    );
+    assert!(
+        run.json()["failure"]["message"]
+            .as_str()
+            .unwrap()
+            .starts_with("VESTIBULE_LOG is no filter")
+    );
+    let silent = Device::fresh().run(&["list"]).await;
+    let verbose = Device::fresh().run(&["list", "--verbose"]).await;
+    let lines = |stderr: &str| stderr.lines().filter(|line| line.contains("vestibule")).count();
+    assert_eq!(
+        (lines(&silent.stderr), lines(&verbose.stderr) > 0),
+        (0, true),
+        "{verbose:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_directory_that_others_may_read_is_refused_by_name() {
     use std::os::unix::fs::PermissionsExt as _;
     let device = Device::fresh();
