@@ -103,14 +103,15 @@ async fn log_lines_are_on_stderr_and_only_where_they_are_asked_for() {
             .unwrap()
             .starts_with("VESTIBULE_LOG is no filter")
     );
-    let silent = Device::fresh().run(&["list"]).await;
-    let verbose = Device::fresh().run(&["list", "--verbose"]).await;
-    let lines = |stderr: &str| stderr.lines().filter(|line| line.contains("vestibule")).count();
-    assert_eq!(
-        (lines(&silent.stderr), lines(&verbose.stderr) > 0),
-        (0, true),
-        "{verbose:?}"
-    );
+    for (arguments, has_lines) in [(&["enroll"] as &[&str], false), (&["enroll", "--verbose"], true)] {
+        let run = Device::fresh().run(arguments).await;
+        assert_eq!(
+            (run.code, run.stderr.contains(" DEBUG ")),
+            (Some(0), has_lines),
+            "{run:?}"
+        );
+        assert!(!run.stdout.contains(" DEBUG "));
+    }
 }
 
 #[tokio::test]
