@@ -4,6 +4,7 @@
 mod oracle;
 mod world;
 
+use oracle::Losses;
 use vestibule::ports::testing::{FaultPlan, IdpKind, Rotation};
 use world::{World, live_until_a_token};
 
@@ -14,8 +15,8 @@ fn live(kind: IdpKind, plan: &FaultPlan) {
     for _ in 0..2 {
         let _ = world.process(plan, |sdk| async move { live_until_a_token(&sdk).await });
     }
-    let last = world.process(&FaultPlan::none(), |sdk| async move { live_until_a_token(&sdk).await });
-    oracle::judge(&world, kind, plan, last.expect("nobody kills the last process"));
+    let last = world.last_process();
+    oracle::judge(&world, kind, Losses::of(plan), &last, &|| format!("{plan:?}"));
 }
 
 fn every_life(kind: IdpKind, faults: usize) {
