@@ -9,6 +9,8 @@ mod cache;
 #[cfg(test)]
 mod call_log;
 #[cfg(test)]
+mod canaries;
+#[cfg(test)]
 mod control;
 #[cfg(test)]
 mod early_answers;
@@ -43,6 +45,8 @@ mod queue;
 #[cfg(test)]
 mod recover;
 #[cfg(test)]
+mod redaction;
+#[cfg(test)]
 mod rows;
 #[cfg(test)]
 mod scene;
@@ -50,6 +54,10 @@ mod scene;
 mod start;
 #[cfg(test)]
 mod states;
+#[cfg(test)]
+mod told;
+#[cfg(test)]
+mod told_ports;
 #[cfg(test)]
 mod widen;
 #[cfg(test)]

@@ -126,8 +126,11 @@ async fn go_on(sdk: &Sdk) -> Result<(), Failure> {
         sdk.send(RestartEvent).await?.outcome.known
     };
     match known.iter().find_map(|record| record.user()) {
-        Some(user) => drop(sdk.send(OfflineLoginEvent::new(user.clone())).await?),
-        None => drop(sdk.send(EnrollAnonymousUserEvent::new(TENANT, Password)).await?),
+        Some(user) => sdk.send(OfflineLoginEvent::new(user.clone())).await.map(drop)?,
+        None => sdk
+            .send(EnrollAnonymousUserEvent::new(TENANT, Password))
+            .await
+            .map(drop)?,
     }
     sdk.send(ExchangeIamTokenEvent::new("orders")).await.map(drop)
 }
