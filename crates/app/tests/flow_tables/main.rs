@@ -29,6 +29,8 @@ mod exchange;
 #[cfg(test)]
 mod idp_errors;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod login;
 #[cfg(test)]
 mod mocks;

@@ -8,7 +8,7 @@ use vestibule::secret::EnrolmentKey;
 use vestibule::status::StatusType as S;
 
 use crate::before::{Before, of_somebody_unproven};
-use crate::call_log::Call::{self, Enroll, Refresh, Write};
+use crate::call_log::Call::{self, Enroll, Of, Refresh, Write};
 use crate::call_log::End;
 use crate::idp_errors::{all, named};
 use crate::plants::{removed, reprotected};
@@ -72,6 +72,7 @@ fn the_same_key_finds_the_same_user_and_no_other_answer_changes_anything() {
         recovered("the same user", nothing(), "rotating REFRESH! ENROLL active", "UserRecovered"),
         recovered("the user was deleted and made anew", given(delete_the_user), "rotating REFRESH! ENROLL active", "IdentityReplaced"),
         recovered("the user has registered", enrolled(with_email), "rotating REFRESH! ENROLL active", "IdentityNoLongerAnonymous UserRecovered"),
+        recovered("nobody can see whether I live: the lease is written again first", always(Of, End::NoPresence), "rotating REFRESH! rotating ENROLL active", "UserRecovered"),
         recovered("not written once", first(ACTIVE, UNAVAILABLE), "rotating REFRESH! ENROLL active! active", "UserRecovered"),
         row("never written", refused(always(ACTIVE, UNAVAILABLE)), (S::StorageUnavailable, LoginRequired), "rotating REFRESH! ENROLL active!*", "rotating+grant", ""),
         outdated("another user", given(forget_the_key), "rotating REFRESH! ENROLL revoking outdated", queued, "RevocationPending SessionEnded"),
