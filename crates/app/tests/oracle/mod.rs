@@ -1,6 +1,6 @@
 //! What must be true after every life, on the IdP's own log and on the disk.
 
-mod log;
+pub(crate) mod log;
 
 use vestibule::Failure;
 use vestibule::ports::testing::{Fault, FaultPlan, IdpKind, Operation, Rotation};

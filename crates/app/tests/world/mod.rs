@@ -14,6 +14,7 @@ use vestibule::status::StatusType;
 use vestibule::{AuthenticationMode, Failure, Sdk, SdkState};
 
 /// What all processes share.
+#[derive(Clone)]
 pub(crate) struct World {
     pub journal: Journal,
     pub idp: ScriptedIdp,
