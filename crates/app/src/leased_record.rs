@@ -267,7 +267,7 @@ impl LeasedRecord {
 }
 
 /// Reads a record that is held anew, once it is this flow's turn.
-async fn reread(core: &Core, held: Held) -> Result<(Held, bool), NoLease> {
+async fn reread(core: &Core, mut held: Held) -> Result<(Held, bool), NoLease> {
     for _ in 0..LEASE_TRIES {
         let standing = wait_for_turn(core, &held.place).await.map_err(Cause::from)?;
         let Lookup::Present(described) = standing.found else {
@@ -275,22 +275,13 @@ async fn reread(core: &Core, held: Held) -> Result<(Held, bool), NoLease> {
         };
         match held.header.compared_with(&described.header) {
             SinceThen::Unchanged => {
-                return Ok((
-                    Held {
-                        revision: described.revision,
-                        ..held
-                    },
-                    standing.unclear,
-                ));
+                held.revision = described.revision;
+                return Ok((held, standing.unclear));
             }
             SinceThen::NewerGeneration => {
                 let key = Key::RecordKey(held.key.clone());
-                let opened = core
-                    .ports
-                    .storage
-                    .open(held.place.clone(), key)
-                    .await
-                    .map_err(Cause::from)?;
+                let storage = &core.ports.storage;
+                let opened = storage.open(held.place.clone(), key).await.map_err(Cause::from)?;
                 if opened.revision == described.revision {
                     return Ok((Held::from_opened(held.place, opened)?, standing.unclear));
                 }
