@@ -13,3 +13,4 @@ mod meddling;
 mod overtaken;
 mod recovering;
 mod replacing;
+mod starting;
