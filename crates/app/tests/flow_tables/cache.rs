@@ -9,7 +9,7 @@ use vestibule::ports::Clock;
 use vestibule::ports::testing::IdpCall;
 
 use crate::scene::{Scene, at_once, exchange, seconds, settle};
-use crate::world::{PLAIN, RECOVERABLE};
+use crate::world::{PLAIN, RECOVERABLE, soon};
 
 fn forced() -> ExchangeIamTokenEvent {
     ExchangeIamTokenEvent::new("orders").forced()
@@ -38,7 +38,7 @@ async fn a_fresh_token_is_answered_while_another_request_is_under_way() {
     assert!(!other.is_finished());
     assert!(at_once(scene.exchange()).expect("at once").is_ok());
     scene.door.reopen();
-    other.await.unwrap().unwrap();
+    soon(other).await.unwrap().unwrap();
 }
 
 /// A token of this life is asked for, time passes, it is asked for again: whether that made a request.
@@ -134,7 +134,7 @@ async fn a_token_that_arrives_after_the_logout_is_not_kept_for_the_next_user() {
     settle().await;
     scene.logout().await;
     scene.door.reopen();
-    late.await.unwrap().unwrap();
+    soon(late).await.unwrap().unwrap();
     scene.login().await.unwrap();
     assert!(at_once(scene.exchange()).is_none(), "nothing is cached");
 }

@@ -14,7 +14,7 @@ use vestibule::status::StatusType as S;
 use vestibule::{Failure, SdkState};
 
 use crate::scene::{Scene, at_once, seconds, settle};
-use crate::world::{PLAIN, RECOVERABLE};
+use crate::world::{PLAIN, RECOVERABLE, soon};
 
 type Ending = Result<SdkState, Failure>;
 
@@ -55,12 +55,12 @@ async fn a_restart_refuses_what_waits_and_waits_for_what_cannot_be_interrupted()
     let waiting = [sent!(scene, LogoutEvent), sent!(scene, LogoutEvent)];
     let restart = sent!(scene, RestartEvent);
     for event in waiting {
-        let refused = event.await.unwrap();
+        let refused = soon(event).await.unwrap();
         assert_eq!(status(&refused), S::Busy);
     }
     let late = sent!(scene, LogoutEvent);
     assert_eq!(
-        status(&late.await.unwrap()),
+        status(&soon(late).await.unwrap()),
         S::Busy,
         "new events are refused while it restarts"
     );
@@ -69,8 +69,8 @@ async fn a_restart_refuses_what_waits_and_waits_for_what_cannot_be_interrupted()
         "the answer of the IdP is awaited"
     );
     scene.door.reopen();
-    assert_eq!(login.await.unwrap().unwrap(), LoggedIn);
-    assert_eq!(restart.await.unwrap().unwrap(), LoginRequired);
+    assert_eq!(soon(login).await.unwrap().unwrap(), LoggedIn);
+    assert_eq!(soon(restart).await.unwrap().unwrap(), LoginRequired);
     assert_eq!(scene.sdk.state(), LoginRequired, "memory is wiped");
     assert_eq!(scene.login().await.unwrap(), LoggedIn, "events are let in again");
     assert_eq!(scene.idp.journal().violations(), Vec::<String>::new());
@@ -85,7 +85,7 @@ async fn a_restart_goes_on_after_its_grace_and_what_ends_later_concludes_nothing
     assert!(!restart.is_finished());
     scene.clock.advance(seconds(1));
     settle().await;
-    assert_eq!(restart.await.unwrap().unwrap(), LoginRequired);
+    assert_eq!(soon(restart).await.unwrap().unwrap(), LoginRequired);
     scene.door.reopen();
     settle().await;
     assert!(login.is_finished());
@@ -110,8 +110,12 @@ async fn a_restart_closes_an_open_prompt_and_nothing_was_written_or_sent() {
     let enrolment = sent!(scene, EnrollAnonymousUserEvent::new("acme", Password));
     assert_eq!(scene.person.open_prompts(), 1);
     let restart = sent!(scene, RestartEvent);
-    assert_eq!(restart.await.unwrap().unwrap(), ActivationRequired, "without any grace");
-    assert_eq!(status(&enrolment.await.unwrap()), S::Busy);
+    assert_eq!(
+        soon(restart).await.unwrap().unwrap(),
+        ActivationRequired,
+        "without any grace"
+    );
+    assert_eq!(status(&soon(enrolment).await.unwrap()), S::Busy);
     assert_eq!(scene.person.open_prompts(), 0);
     assert_eq!(
         (
@@ -129,8 +133,8 @@ async fn a_restart_interrupts_an_enrolment_that_was_not_redeemed_yet() {
     let enrolment = sent!(scene, EnrollAnonymousUserEvent::new("acme", No));
     let restart = sent!(scene, RestartEvent);
     scene.door.reopen();
-    assert_eq!(status(&enrolment.await.unwrap()), S::Busy);
-    assert_eq!(restart.await.unwrap().unwrap(), ActivationRequired);
+    assert_eq!(status(&soon(enrolment).await.unwrap()), S::Busy);
+    assert_eq!(soon(restart).await.unwrap().unwrap(), ActivationRequired);
     assert_eq!(
         (scene.disk.records().len(), scene.idp.users().len()),
         (0, 0),
@@ -144,7 +148,7 @@ async fn a_restart_wipes_keys_and_tokens_and_changes_nothing_on_disk() {
     scene.exchange().await.unwrap();
     let (before, refreshes) = (scene.disk.records()[0].revision.clone(), scene.refreshes());
     let restart = sent!(scene, RestartEvent);
-    assert_eq!(restart.await.unwrap().unwrap(), LoginRequired);
+    assert_eq!(soon(restart).await.unwrap().unwrap(), LoginRequired);
     assert_eq!(scene.disk.records()[0].revision, before);
     assert_eq!(scene.exchange().await.unwrap_err().status(), S::InvalidState);
     let information = scene.sdk.send(GetInformationEvent).await.unwrap().outcome;
@@ -159,7 +163,7 @@ async fn a_shutdown_answers_what_waits_and_what_comes_and_waits_for_what_runs() 
     let (scene, login) = with_a_held_login().await;
     let waiting = sent!(scene, LogoutEvent);
     let ending = shutting_down(&scene).await;
-    assert_eq!(status(&waiting.await.unwrap()), S::ShutDown);
+    assert_eq!(status(&soon(waiting).await.unwrap()), S::ShutDown);
     assert!(!ending.is_finished() && !login.is_finished());
     let user = scene.user().await;
     let late = [
@@ -170,12 +174,12 @@ async fn a_shutdown_answers_what_waits_and_what_comes_and_waits_for_what_runs() 
         sent!(scene, EnrollAnonymousUserEvent::new("acme", No)),
     ];
     for event in late {
-        assert_eq!(status(&event.await.unwrap()), S::ShutDown);
+        assert_eq!(status(&soon(event).await.unwrap()), S::ShutDown);
     }
     assert_eq!(scene.exchange().await.unwrap_err().status(), S::ShutDown);
     scene.door.reopen();
-    ending.await.unwrap();
-    assert_eq!(login.await.unwrap().unwrap(), LoggedIn);
+    soon(ending).await.unwrap();
+    assert_eq!(soon(login).await.unwrap().unwrap(), LoggedIn);
     assert_eq!(scene.disk.records()[0].header.stage.kind(), StageKind::Active);
 }
 
@@ -198,9 +202,9 @@ async fn a_shutdown_wipes_the_tokens_and_a_second_one_ends_at_once() {
     let scene = Scene::logged_in(PLAIN).await;
     scene.exchange().await.unwrap();
     assert!(at_once(scene.exchange()).is_some(), "cached");
-    scene.sdk.shutdown().await;
+    soon(scene.sdk.shutdown()).await;
     assert_eq!(scene.exchange().await.unwrap_err().status(), S::ShutDown);
-    scene.sdk.shutdown().await;
+    soon(scene.sdk.shutdown()).await;
 }
 
 #[tokio::test]
@@ -208,7 +212,7 @@ async fn a_shutdown_closes_an_open_prompt() {
     let scene = Scene::started(PLAIN).await;
     scene.person.go_away();
     let enrolment = sent!(scene, EnrollAnonymousUserEvent::new("acme", Password));
-    scene.sdk.shutdown().await;
-    assert!(matches!(status(&enrolment.await.unwrap()), S::Busy | S::ShutDown));
+    soon(scene.sdk.shutdown()).await;
+    assert!(matches!(status(&soon(enrolment).await.unwrap()), S::Busy | S::ShutDown));
     assert_eq!((scene.person.open_prompts(), scene.disk.records().len()), (0, 0));
 }

@@ -102,6 +102,7 @@ fn the_lease_is_taken_where_nobody_else_lives_and_its_failure_sends_nothing() {
         held("it stands, unclear for ever", always(ROTATING, End::DoneButUnclear), S::StorageUnavailable, "rotating?x3", "rotating+grant"),
         ok("unclear once", first(ROTATING, End::DoneButUnclear), "rotating? rotating REFRESH active"),
         held("no room", first(ROTATING, End::DoneWithoutRoom), S::StorageUnavailable, "rotating active", STANDS),
+        held("no room, over a lease that may have been used", both(given(|world| rotating_by(world, Some(GONE))), first(ROTATING, End::DoneWithoutRoom)), S::StorageUnavailable, "rotating rotating-nobody", "rotating-nobody+grant"),
         held("no room, and it cannot be given back", both(first(ROTATING, End::DoneWithoutRoom), first(ACTIVE, UNAVAILABLE)), S::StorageUnavailable, "rotating active!", "rotating+grant"),
     ]);
 }

@@ -10,7 +10,7 @@ use vestibule::status::StatusType as S;
 use vestibule::{Failure, SdkState};
 
 use crate::scene::{Scene, exchange, seconds, settle};
-use crate::world::{PLAIN, RECOVERABLE};
+use crate::world::{PLAIN, RECOVERABLE, soon};
 
 /// So many events wait.
 const QUEUE_LENGTH: usize = 32;
@@ -58,12 +58,12 @@ async fn the_thirty_third_waiting_event_is_busy_and_the_others_are_served() {
     assert!(waiting.iter().all(|event| !event.is_finished()), "none is answered yet");
     let one_more = send_logout(&scene).await;
     assert!(one_more.is_finished(), "a full queue answers at once");
-    assert_eq!(status(&one_more.await.unwrap()), S::Busy);
+    assert_eq!(status(&soon(one_more).await.unwrap()), S::Busy);
     scene.door.reopen();
-    assert_eq!(login.await.unwrap().unwrap(), LoggedIn);
+    assert_eq!(soon(login).await.unwrap().unwrap(), LoggedIn);
     let mut served = Vec::new();
     for event in waiting {
-        served.push(status(&event.await.unwrap()));
+        served.push(status(&soon(event).await.unwrap()));
     }
     assert_eq!(served[0], S::Ok);
     assert!(
@@ -83,7 +83,7 @@ async fn events_are_served_in_the_order_of_their_arrival() {
     scene.door.reopen();
     for (number, event) in waiting.into_iter().enumerate() {
         let expected = if number % 2 == 0 { LoggedIn } else { LoginRequired };
-        assert_eq!(event.await.unwrap().unwrap(), expected, "event {number}");
+        assert_eq!(soon(event).await.unwrap().unwrap(), expected, "event {number}");
     }
 }
 
@@ -104,7 +104,7 @@ async fn token_requests_take_no_place_in_the_queue_and_wait_for_none() {
         logout.is_finished(),
         "fifty requests are under way, and the queue is free"
     );
-    assert_eq!(logout.await.unwrap().unwrap(), LoginRequired);
+    assert_eq!(soon(logout).await.unwrap().unwrap(), LoginRequired);
     let login = send_login(&scene).await;
     for _ in 0..QUEUE_LENGTH {
         send_logout(&scene).await;
@@ -134,7 +134,7 @@ async fn a_thousand_callers_with_one_expired_token_make_one_request() {
     }
     let mut tokens = Vec::new();
     for caller in callers {
-        tokens.push(caller.await.unwrap().unwrap());
+        tokens.push(soon(caller).await.unwrap().unwrap());
     }
     assert_eq!(scene.refreshes() - before, 1);
     assert!(tokens.iter().all(|token| Arc::ptr_eq(token, &tokens[0])));
@@ -151,7 +151,7 @@ async fn a_thousand_callers_over_many_audiences_never_send_two_requests_of_one_g
         callers.push(tokio::spawn(async move { exchange(&sdk, event).await.map(drop) }));
     }
     for caller in callers {
-        caller.await.unwrap().unwrap();
+        soon(caller).await.unwrap().unwrap();
     }
     assert_eq!(scene.refreshes(), 7);
     assert_eq!(scene.idp.journal().violations(), Vec::<String>::new().as_slice());
@@ -166,7 +166,7 @@ async fn a_dropped_caller_cancels_nothing() {
     let caller = tokio::spawn(async move { sdk.send(event).await.map(drop) });
     settle().await;
     caller.abort();
-    assert!(caller.await.unwrap_err().is_cancelled());
+    assert!(soon(caller).await.unwrap_err().is_cancelled());
     scene.door.reopen();
     settle().await;
     assert_eq!(scene.sdk.state(), LoggedIn);
@@ -179,7 +179,7 @@ async fn a_dropped_caller_cancels_nothing() {
     settle().await;
     scene.door.reopen();
     assert!(
-        second.await.unwrap().is_ok(),
+        soon(second).await.unwrap().is_ok(),
         "who joined gets the answer of the request that the first one made"
     );
     assert_eq!(scene.refreshes(), 1);
@@ -209,7 +209,7 @@ async fn a_panicking_adapter_fails_one_event_and_the_sdk_lives_on() {
     scene.door.panic_once();
     let callers = [caller_of(&scene), caller_of(&scene), caller_of(&scene)];
     for caller in callers {
-        let failed = caller.await.unwrap().unwrap_err();
+        let failed = soon(caller).await.unwrap().unwrap_err();
         assert_eq!((failed.status(), failed.sdk_state), (S::InternalError, LoggedIn));
     }
     assert!(scene.exchange().await.is_ok(), "the next caller flies anew");

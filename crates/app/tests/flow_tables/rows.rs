@@ -10,7 +10,7 @@ use crate::before::Before;
 use crate::call_log::{Call, End};
 pub(crate) use crate::events::Event;
 use crate::events::Named;
-use crate::world::{World, let_others_finish};
+use crate::world::{World, let_others_finish, soon};
 
 /// What a row changes of a world in which everything goes well.
 pub(crate) type Twist = Box<dyn Fn(&World)>;
@@ -183,7 +183,7 @@ impl Table {
             let named = Named::on_disk(&world);
             world.log.begin();
             twist(&world);
-            let ended = self.event.send(named, &sdk).await;
+            let ended = soon(self.event.send(named, &sdk)).await;
             let_others_finish().await;
             let (status, state) = match ended {
                 Ok(state) => (StatusType::Ok, state),

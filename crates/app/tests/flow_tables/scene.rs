@@ -22,6 +22,7 @@ use vestibule::secret::Password;
 use vestibule::{AuthenticationMode, Failure, IamToken, Sdk, SdkState};
 
 use crate::before::{TENANT, start};
+use crate::world::soon;
 
 /// One SDK and what is around it.
 pub(crate) struct Scene {
@@ -85,22 +86,20 @@ impl Scene {
     }
 
     pub(crate) async fn enroll_in(&self, mode: AuthenticationMode) -> Result<SdkState, Failure> {
-        self.sdk
-            .send(EnrollAnonymousUserEvent::new(TENANT, mode))
+        soon(self.sdk.send(EnrollAnonymousUserEvent::new(TENANT, mode)))
             .await
             .map(|answer| answer.sdk_state)
     }
 
     pub(crate) async fn login(&self) -> Result<SdkState, Failure> {
         let user = self.user().await;
-        self.sdk
-            .send(OfflineLoginEvent::new(user))
+        soon(self.sdk.send(OfflineLoginEvent::new(user)))
             .await
             .map(|answer| answer.sdk_state)
     }
 
     pub(crate) async fn logout(&self) {
-        self.sdk.send(LogoutEvent).await.unwrap();
+        soon(self.sdk.send(LogoutEvent)).await.unwrap();
     }
 
     pub(crate) async fn exchange(&self) -> Result<Arc<IamToken>, Failure> {
@@ -108,7 +107,7 @@ impl Scene {
     }
 
     pub(crate) async fn user(&self) -> RecordRef {
-        let information = self.sdk.send(GetInformationEvent).await.unwrap().outcome;
+        let information = soon(self.sdk.send(GetInformationEvent)).await.unwrap().outcome;
         RecordRef::User(information.users[0].clone())
     }
 
@@ -118,7 +117,7 @@ impl Scene {
 }
 
 pub(crate) async fn exchange(sdk: &Sdk, event: ExchangeIamTokenEvent) -> Result<Arc<IamToken>, Failure> {
-    sdk.send(event).await.map(|answer| answer.outcome)
+    soon(sdk.send(event)).await.map(|answer| answer.outcome)
 }
 
 /// Lets every task go on as far as it can.

@@ -95,9 +95,22 @@ impl World {
     }
 }
 
-/// Gives every other task many turns.
-pub(crate) async fn let_others_finish() {
-    for _ in 0..400 {
+/// What a future gives within very many turns of all tasks; a bug that waits for ever fails its test instead of hanging it.
+pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::select! {
+        biased;
+        output = future => output,
+        () = turns(200_000) => panic!("it does not end"),
+    }
+}
+
+async fn turns(count: usize) {
+    for _ in 0..count {
         tokio::task::yield_now().await;
     }
+}
+
+/// Gives every other task many turns.
+pub(crate) async fn let_others_finish() {
+    turns(400).await;
 }
