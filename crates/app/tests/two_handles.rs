@@ -13,9 +13,9 @@ use tokio::sync::watch;
 use vestibule::Failure;
 use vestibule::identifiers::{RecordHandle, WriteId};
 use vestibule::instant::{BootTime, WallTime};
-use vestibule::ports::Clock;
 use vestibule::ports::testing::{Fault, FaultPlan, IdpKind, ManualClock, Rotation};
-use vestibule::status::StatusType;
+use vestibule::ports::{Clock, IdpError};
+use vestibule::status::{Hint, StatusType};
 use world::{Step, World, live_until_a_token, step};
 
 /// What becomes of the handle that is held.
@@ -27,12 +27,20 @@ enum Then {
     GoesOnTooLate,
 }
 
+/// What stands when they meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Before {
+    Nothing,
+    /// An enrolment whose answers were lost.
+    Unfinished,
+    User,
+}
+
 /// One way to meet.
 #[derive(Clone, Copy, Debug)]
 struct Meeting {
     kind: IdpKind,
-    /// Whether a user stands already.
-    enrolled: bool,
+    before: Before,
     /// Whether the platform can tell who lives.
     tells: bool,
     then: Then,
@@ -43,8 +51,19 @@ const TOO_LONG: Duration = Duration::from_secs(91);
 
 fn meet(meeting: Meeting, plan: &FaultPlan, others: &FaultPlan) {
     let world = World::new(meeting.kind);
-    if meeting.enrolled {
-        world.process(&FaultPlan::none(), |sdk| async move { live_until_a_token(&sdk).await });
+    match meeting.before {
+        Before::Nothing => {}
+        Before::Unfinished => {
+            for _ in 0..2 {
+                world.idp.next_enroll(Err(IdpError::AnswerLost(Hint::default())));
+            }
+            world.process(&FaultPlan::none(), |sdk| async move {
+                live_until_a_token_or_failure(&sdk).await
+            });
+        }
+        Before::User => {
+            world.process(&FaultPlan::none(), |sdk| async move { live_until_a_token(&sdk).await });
+        }
     }
     world.presence.cannot_tell(!meeting.tells);
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -238,7 +257,7 @@ fn losses(meeting: Meeting, plan: &FaultPlan) -> Losses {
 
 fn every_meeting(kind: IdpKind) {
     let mut meetings = 0;
-    for enrolled in [false, true] {
+    for before in [Before::Nothing, Before::Unfinished, Before::User] {
         for (tells, then) in [
             (true, Then::GoesOn),
             (true, Then::IsKilled),
@@ -248,7 +267,7 @@ fn every_meeting(kind: IdpKind) {
         ] {
             let meeting = Meeting {
                 kind,
-                enrolled,
+                before,
                 tells,
                 then,
             };
@@ -265,10 +284,10 @@ fn every_meeting(kind: IdpKind) {
 /// The same, and the other one meets a fault.
 fn every_unlucky_meeting(kind: IdpKind) {
     let mut meetings = 0;
-    for enrolled in [false, true] {
+    for before in [Before::Nothing, Before::User] {
         let meeting = Meeting {
             kind,
-            enrolled,
+            before,
             tells: true,
             then: Then::GoesOn,
         };
@@ -298,10 +317,10 @@ macro_rules! meetings {
 }
 
 meetings! {
-    two_handles_share_one_user_recoverable_without_rotation: true Rotation::None, true;
+    two_handles_share_one_user_recoverable_without_rotation: true Rotation::None, false;
     two_handles_share_one_user_recoverable_reuse_1: true Rotation::Reuse(1), false;
     two_handles_share_one_user_recoverable_reuse_0: true Rotation::Reuse(0), true;
     two_handles_share_one_user_plain_without_rotation: false Rotation::None, false;
-    two_handles_share_one_user_plain_reuse_1: false Rotation::Reuse(1), true;
+    two_handles_share_one_user_plain_reuse_1: false Rotation::Reuse(1), false;
     two_handles_share_one_user_plain_reuse_0: false Rotation::Reuse(0), true;
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use vestibule::event::ExchangeIamTokenEvent;
 use vestibule::identifiers::RecordHandle;
-use vestibule::ports::testing::{FaultPlan, IdpCall, IdpKind, JournalEntry, ManualClock, MemoryStorage, Rotation};
+use vestibule::ports::testing::{
+    Fault, FaultPlan, IdpCall, IdpKind, JournalEntry, ManualClock, MemoryStorage, Operation, Rotation,
+};
 use vestibule::ports::{
     Clock, Described, FlowPresence, Key, Opened, RecordsPage, SecureStorage, StorageError, WriteRequest, Written,
 };
@@ -305,6 +307,21 @@ fn a_flow_that_ends_unclear_leaves_its_lease_to_nobody() {
         "{}",
         world.journal
     );
+}
+
+#[test]
+fn a_write_that_stays_unclear_is_repeated_as_the_very_same_write_and_then_it_is_done() {
+    let counted = FaultPlan::none();
+    enrolled(PLAIN).process(&counted, started_login).unwrap().unwrap();
+    let numbered = counted.calls().into_iter().enumerate();
+    let last = numbered.filter(|(_, call)| *call == Operation::Write).last().unwrap().0 + 1;
+    let world = enrolled(PLAIN);
+    let plan = FaultPlan::new((last..last + 3).map(|number| (number, Fault::DoneButLost)));
+    world.process(&plan, started_login).unwrap().expect("it stands");
+    assert_eq!(plan.calls()[last - 1..last + 3], [Operation::Write; 4], "{plan:?}");
+    let stands = |entry: &JournalEntry| matches!(entry, JournalEntry::Stored { header, .. } if header.stage.kind() == StageKind::Active);
+    let stored = world.journal.entries().iter().filter(|entry| stands(entry)).count();
+    assert_eq!(stored, 3, "the enrolment, its token, this login\n{}", world.journal);
 }
 
 #[test]

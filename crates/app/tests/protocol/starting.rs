@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use vestibule::event::StartEvent;
-use vestibule::ports::RecordsPage;
-use vestibule::ports::testing::{FaultPlan, IdpKind, MockIdentityProvider, MockSecureStorage, Rotation};
+use vestibule::event::{EnrollAnonymousUserEvent, StartEvent};
+use vestibule::ports::testing::{FaultPlan, IdpCall, IdpKind, MockIdentityProvider, MockSecureStorage, Rotation};
+use vestibule::ports::{IdpError, RecordsPage};
 use vestibule::record::StageKind;
 use vestibule::{Sdk, SdkState};
 
-use crate::meddling::{nobodys, standing, stranger};
+use crate::meddling::{Answered, Meddling, nobodys, standing, stranger, with};
 use crate::world::{World, enroll, live_until_a_token, step};
 
 #[tokio::test]
@@ -59,4 +59,26 @@ fn a_deletion_and_a_revocation_are_no_users_and_are_finished() {
         step(&sdk).await.unwrap();
         enroll(&sdk).await.unwrap();
     });
+}
+
+#[test]
+fn an_enrolment_that_is_resumed_bears_the_tenant_that_the_app_names_now() {
+    let world = World::new(IdpKind {
+        recoverable: true,
+        rotation: Rotation::None,
+    });
+    for _ in 0..2 {
+        world.idp.next_enroll(Err(IdpError::AnswerLost(Default::default())));
+    }
+    let idp = Meddling::new(&world, IdpCall::Revoke, Answered::AsItIs, || {});
+    let ended = with(&world, idp, |sdk| async move {
+        step(&sdk).await?;
+        enroll(&sdk).await.unwrap_err();
+        let event = EnrollAnonymousUserEvent::new("acme-too", vestibule::AuthenticationMode::No);
+        let enrolled = sdk.send(event).await?.outcome;
+        assert_eq!(enrolled.user_identifier.tenant_id.as_str(), "acme-too");
+        Ok(())
+    });
+    assert!(ended.is_ok(), "{ended:?}");
+    assert_eq!(standing(&world).header.tenant_id.as_str(), "acme-too");
 }
