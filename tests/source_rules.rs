@@ -1,5 +1,6 @@
 //! Rules that hold for the text of the house: sizes of files, attributes, and what no file may hold.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -89,6 +90,75 @@ fn no_test_is_ignored_and_no_work_is_left_as_a_mark() {
         path.extension()
             .is_some_and(|ending| ending == "rs" || ending == "toml" || ending == "sh")
     });
+}
+
+#[test]
+fn every_test_that_a_port_names_exists() {
+    let sources: Vec<PathBuf> = files()
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|ending| ending == "rs"))
+        .collect();
+    let read = |path: &PathBuf| fs::read_to_string(path).unwrap();
+    let tests: BTreeSet<String> = sources.iter().flat_map(|path| tests_in(&read(path))).collect();
+    let mut promises = 0;
+    let mut flaws = Vec::new();
+    for path in sources
+        .iter()
+        .filter(|path| shown(path).starts_with("crates/ports/src/"))
+    {
+        for item in doc_items(&read(path)) {
+            let named = named_keepers(&item);
+            let lacks_keeper = item.contains("MUST") && named.is_empty();
+            promises += usize::from(item.contains("MUST"));
+            if lacks_keeper || !named.iter().all(|name| tests.contains(name)) {
+                flaws.push(format!("{}: {item}", shown(path)));
+            }
+        }
+    }
+    assert!(promises > 35, "the search finds {promises} promises");
+    assert!(flaws.is_empty(), "kept by no test that there is: {flaws:#?}");
+}
+
+/// Each item of each list in the docs of a file, on one line.
+fn doc_items(text: &str) -> Vec<String> {
+    let mut items: Vec<String> = Vec::new();
+    let mut is_open = false;
+    for line in text.lines() {
+        let doc = line.trim_start().strip_prefix("///").map(str::trim);
+        match doc {
+            Some(doc) if is_open && !doc.is_empty() && !doc.starts_with("- ") => {
+                let item = items.last_mut().unwrap();
+                item.push(' ');
+                item.push_str(doc);
+            }
+            Some(doc) if !doc.is_empty() => items.push(doc.to_owned()),
+            _ => {}
+        }
+        is_open = doc.is_some_and(|doc| !doc.is_empty());
+    }
+    items
+}
+
+/// The names behind each "kept by", up to the bracket that closes them.
+fn named_keepers(item: &str) -> Vec<String> {
+    let lists = item.split("(kept by ").skip(1);
+    let names = lists.flat_map(|list| list.split(')').next().unwrap().split(", "));
+    names.map(|name| name.trim_matches('`').to_owned()).collect()
+}
+
+/// The functions of a file that stand under a test attribute.
+fn tests_in(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut is_test = false;
+    for line in text.lines().map(str::trim) {
+        if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
+            is_test = true;
+        } else if let Some((_, signature)) = line.split_once("fn ").filter(|_| is_test) {
+            found.extend(signature.split('(').next().map(str::to_owned));
+            is_test = false;
+        }
+    }
+    found
 }
 
 /// Fails with every place where a file holds one of these words.

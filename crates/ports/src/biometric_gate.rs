@@ -9,10 +9,12 @@ pub const MAX_GATE_BLOB_BYTES: usize = 1024;
 
 /// Purpose: wraps and releases a record's gate key by biometrics. A plain yes or no must not implement it.
 ///
-/// - `unwrap` MUST release the key only after a successful biometric check of this very call.
-/// - The blob MUST be useless without the platform's key, and at most [`MAX_GATE_BLOB_BYTES`] long.
+/// - `unwrap` MUST release the key only after a successful biometric check of this very call
+///   (kept by `a_planned_failure_ends_one_prompt_and_an_unavailable_gate_shows_none`).
+/// - The blob MUST be useless without the platform's key, and at most [`MAX_GATE_BLOB_BYTES`] long
+///   (kept by `a_blob_is_short_and_opens_nothing_at_another_gate`).
 /// - The gate never sees the key that seals the record, only the one that it wraps.
-/// - `forget` MUST be idempotent.
+/// - `forget` MUST be idempotent (kept by `an_invalidated_or_forgotten_key_is_gone`).
 ///
 /// | error | means | then |
 /// |---|---|---|

@@ -6,13 +6,25 @@ use vestibule_domain::status::Cause;
 
 /// Purpose: keeps named byte strings; the `Vault` makes a secure storage of any such place.
 ///
-/// - `replace` and `remove` MUST act only where the state is still `expected`, atomically over all processes, and MUST be
-///   durable before they return.
-/// - Revisions are opaque and MUST NOT come back: a counter that restarts lets a stale writer win.
-/// - `Absent` MUST come from the authority, not from a replica or a cache; everything unproven is an error.
-/// - When the outcome of a write is not known, it MUST answer `AnswerLost`, never `Conflict`.
-/// - `names` MUST list every stored name in byte order, `after` excluded, at most `limit` of them.
-/// - A failed `replace` or `remove` MUST leave the old bytes.
+/// - `replace` and `remove` MUST act only where the state is still `expected`, atomically over all processes
+///   (kept by `only_the_expected_state_is_replaced_or_removed`,
+///   `of_racing_processes_exactly_one_wins_each_revision`).
+/// - Both MUST be durable before they return
+///   (kept by `a_step_that_fails_leaves_the_old_record_and_says_whether_it_is_certain`,
+///   `a_removal_that_fails_leaves_the_record_and_says_whether_it_is_certain`).
+/// - Revisions are opaque and MUST NOT come back: a counter that restarts lets a stale writer win
+///   (kept by `bytes_come_back_in_a_new_store_and_revisions_never_do`).
+/// - `Absent` MUST come from the authority, not from a replica or a cache; everything unproven is an error
+///   (kept by `what_may_not_be_read_is_unavailable_and_never_absent`,
+///   `in_a_directory_that_was_removed_nothing_is_proven_absent`).
+/// - When the outcome of a write is not known, it MUST answer `AnswerLost`, never `Conflict`
+///   (kept by `a_step_that_fails_leaves_the_old_record_and_says_whether_it_is_certain`,
+///   `a_removal_that_fails_leaves_the_record_and_says_whether_it_is_certain`).
+/// - `names` MUST list every stored name in byte order, `after` excluded, at most `limit` of them
+///   (kept by `names_are_paged_in_byte_order_and_what_is_none_is_counted`).
+/// - A `replace` or `remove` that was certainly not done MUST leave the old bytes
+///   (kept by `a_kill_at_any_step_leaves_the_old_record_or_the_new_one`,
+///   `a_step_that_fails_leaves_the_old_record_and_says_whether_it_is_certain`).
 ///
 /// | error | means | then |
 /// |---|---|---|

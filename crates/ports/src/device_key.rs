@@ -7,11 +7,17 @@ use zeroize::Zeroizing;
 
 /// Purpose: a secret that never leaves the device and that every record is sealed with, in every mode.
 ///
-/// - `make` MUST be durable before it returns; of two that make at once one MUST win, and the loser MUST adopt its key.
-///   It is called only after the storage has proved that no record exists.
-/// - `id` MUST answer `Absent` only when there certainly is no key. Locked is not missing.
-/// - `derive` MUST give the same 32 bytes for the same label and context as long as the key lives, and MUST be a
-///   pseudo-random function of both.
+/// - `make` MUST be durable before it returns (kept by `a_key_that_may_not_be_durable_is_not_given_out`).
+/// - Of two that make at once one MUST win, and the loser MUST adopt its key
+///   (kept by `of_twenty_first_starts_one_makes_the_key_and_the_others_adopt_it`).
+/// - The storage MUST call `make` only after it has proved that no record exists
+///   (kept by `the_device_key_is_made_only_after_it_was_proven_that_no_record_exists`).
+/// - `id` MUST answer `Absent` only when there certainly is no key. Locked is not missing
+///   (kept by `what_may_not_be_read_is_unavailable_and_never_missing`,
+///   `a_key_that_cannot_be_trusted_is_an_error_and_never_made_anew`).
+/// - `derive` MUST give the same 32 bytes for the same label and context as long as the key lives,
+///   and others for others (kept by `a_key_is_made_once_and_read_by_everybody`).
+/// - It MUST be a pseudo-random function of both (kept by `the_published_vectors_follow_from_the_description`).
 /// - `machine` names the machine, not the key; `None` where the platform has no such name.
 ///
 /// | error | means | then |

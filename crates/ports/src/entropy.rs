@@ -4,8 +4,10 @@ use vestibule_domain::status::Cause;
 
 /// Purpose: every key, id, nonce and jitter comes from here.
 ///
-/// - `fill` MUST fill the whole buffer with bytes fit for keys (a CSPRNG seeded by the operating system), or fail.
-/// - It MUST NOT repeat itself after a fork or a restored snapshot more than the operating system does.
+/// - `fill` MUST fill the whole buffer, or fail, and MUST NOT repeat itself
+///   (kept by `every_byte_of_every_buffer_is_filled_and_no_two_are_alike`).
+/// - The bytes are fit for keys: a CSPRNG seeded by the operating system. No test can tell that from the bytes.
+/// - A generator that lives in the process is seeded anew after a fork; the operating system's own needs no such care.
 ///
 /// | error | means | then |
 /// |---|---|---|

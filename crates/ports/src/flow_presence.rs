@@ -11,9 +11,15 @@ use vestibule_domain::status::Cause;
 /// Purpose: tells whether the flow that wrote a lease still lives, over all processes that share the records.
 ///
 /// - An owner is one flow of one SDK handle, never a process.
-/// - `enter` MUST have made the owner visible to every other process before it returns, and each call MUST give a new id.
-/// - Dropping the [`Entered`] MUST leave, also when it is dropped by a panic, a dropped runtime or the end of the process.
-/// - `of` MUST answer `Gone` only when that is proven, and `Unknown` where the platform cannot tell.
+/// - `enter` MUST have made the owner visible to every other process before it returns
+///   (kept by `another_process_is_alive_until_it_leaves_or_is_killed`).
+/// - Each call of `enter` MUST give a new id (kept by `a_flow_is_alive_until_it_is_dropped`).
+/// - Dropping the [`Entered`] MUST leave, also when it is dropped by a panic, a dropped runtime or the end of the
+///   process (kept by `a_panic_and_an_aborted_task_leave_too`, `a_dropped_runtime_leaves_too`,
+///   `another_process_is_alive_until_it_leaves_or_is_killed`).
+/// - `of` MUST answer `Gone` only when that is proven (kept by `what_cannot_be_probed_is_an_error_and_not_gone`).
+/// - Where the platform cannot tell, `of` MUST answer `Unknown`
+///   (kept by `a_platform_that_cannot_tell_says_unknown_of_the_dead_too`).
 ///
 /// | error | means | then |
 /// |---|---|---|

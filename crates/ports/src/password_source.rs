@@ -9,8 +9,10 @@ use vestibule_domain::status::Cause;
 
 /// Purpose: the host app asks its user; passwords never travel in an event.
 ///
-/// - `ask` may wait for a person. It is dropped when the event is interrupted, and MUST then close its prompt.
-/// - It MUST NOT keep the password.
+/// - `ask` may wait for a person. It is dropped when the event is interrupted, and MUST then close its prompt
+///   (kept by `a_restart_closes_an_open_prompt_and_nothing_was_written_or_sent`, `a_shutdown_closes_an_open_prompt`).
+/// - It MUST NOT keep the password: an answer is given once
+///   (kept by `prompts_are_answered_in_order_and_then_by_nobody`).
 ///
 /// | error | means | then |
 /// |---|---|---|

@@ -15,16 +15,29 @@ use vestibule_domain::identifiers::{RealmId, TenantId};
 
 /// Purpose: makes a user for a device key, renews its grant, hands out tokens for one audience, revokes.
 ///
-/// - `realm` MUST be pure: no network, the same answer for the same tenant and settings.
-/// - `enroll` MUST use the request's key as the identity on a recoverable server: the same key gives the same user.
-/// - It MUST obey the interrupt until the code is about to be redeemed, and ignore it from there.
-/// - After the token answer it MUST NOT make a further request before it returns.
-/// - A 200 that holds a grant MUST bring the grant back, whatever else is wrong with it.
-/// - The adapter MUST NOT repeat a request that may have been done, except a DPoP nonce or a clock correction with a new
-///   proof; repeating is the flow's decision.
-/// - A grant MUST be sent only to the server that gave it (`UntrustedResponse: issuer changed` otherwise, nothing sent).
+/// - `realm` MUST be pure: no network, the same answer for the same tenant and settings
+///   (kept by `a_grant_that_is_none_is_refused_before_anything_is_sent`, `a_tenant_becomes_one_segment`).
+/// - `enroll` MUST use the request's key as the identity on a recoverable server: the same key gives the same user
+///   (kept by `the_same_key_gives_the_same_user_and_another_key_another`).
+/// - It MUST obey the interrupt until the code is about to be redeemed, and ignore it from there
+///   (kept by `an_interrupt_is_obeyed_before_the_first_request`,
+///   `an_interrupt_that_comes_with_the_code_leaves_the_code_unused`,
+///   `an_interrupt_that_comes_with_the_token_request_is_ignored`).
+/// - After the token answer it MUST NOT make a further request before it returns
+///   (kept by `everything_that_is_read_is_read_before_the_code_is_redeemed`).
+/// - A 200 that holds a grant MUST bring the grant back, whatever else is wrong with it
+///   (kept by `a_malformed_200_that_holds_a_refresh_token_brings_the_grant`,
+///   `a_malformed_200_to_a_refresh_brings_the_successor`).
+/// - The adapter MUST NOT repeat a request that may have been done; repeating is the flow's decision
+///   (kept by `an_answer_to_the_code_that_brings_nothing_is_never_told_as_not_done`,
+///   `refresh_errors_are_told_by_their_oauth_code_first`). Only a DPoP nonce or a clock correction may repeat
+///   it, once and with a new proof.
+/// - A grant MUST be sent only to the server that gave it (`Misconfigured(IssuerChanged)` otherwise, nothing sent)
+///   (kept by `a_changed_template_sends_nothing_of_an_old_record`, `a_token_endpoint_that_moved_gets_nothing`).
 /// - It judges protocol and cryptography and hands over typed [`Claims`](vestibule_domain::claims::Claims); what they mean is judged by the flow.
-/// - Errors MUST say `AnswerLost` whenever a request may have been acted upon.
+/// - Errors MUST say `AnswerLost` whenever a request may have been acted upon and no trusted answer says how
+///   (kept by `an_answer_to_the_code_that_brings_nothing_is_never_told_as_not_done`,
+///   `a_later_hop_that_was_not_sent_is_not_told_as_not_done`).
 ///
 /// | error | means | then |
 /// |---|---|---|

@@ -14,13 +14,27 @@ use vestibule_domain::record::{Lookup, Place, Revision};
 
 /// Purpose: keeps records sealed under an authentication mode, one per slot, and proves what is there and what is not.
 ///
-/// - `list` and `describe` MUST NOT unlock, prompt or count an attempt; a header that they give MUST be proven unchanged.
-/// - `Absent` MUST be proven; locked, unreadable and unavailable are errors.
-/// - `write` and `put_back` are one compare-and-swap each: `Conflict` where the state is not `expected`, unless the
-///   very same write (its header's write id) already stands: then it is done.
-/// - A write MUST be durable before it returns, and MUST NOT touch the old record when it fails.
-/// - `Reseal` MUST keep credential, epoch and key; `Seal` makes a new key for the header's epoch, and MUST be proven to
-///   re-open before it replaces anything.
+/// - `list` and `describe` MUST NOT unlock (kept by `on_another_machine_a_record_is_described_and_not_opened`).
+///   They neither prompt nor count an attempt: they are given no credential.
+/// - A header that they give MUST be proven unchanged
+///   (kept by `every_change_of_every_byte_is_detected_before_anything_is_opened`).
+/// - `Absent` MUST be proven; locked, unreadable and unavailable are errors
+///   (kept by `a_record_without_its_device_key_is_told_from_a_damaged_one`,
+///   `what_may_not_be_read_is_unavailable_and_never_absent`).
+/// - `write` and `put_back` MUST be one compare-and-swap each: `Conflict` where the state is not `expected`, unless the
+///   very same write (its header's write id) already stands: then it is done
+///   (kept by `a_write_where_another_state_stands_is_a_conflict_and_changes_nothing`,
+///   `the_same_write_once_more_is_done_and_its_key_is_the_one_that_stands`,
+///   `putting_back_over_a_state_that_is_not_expected_is_a_conflict_and_keeps_both`).
+/// - A write MUST be durable before it returns (kept by `a_write_says_what_became_of_it_whatever_gets_lost`).
+/// - A write that fails MUST NOT touch the old record
+///   (kept by `a_kill_at_any_step_leaves_the_old_record_or_the_new_one`).
+/// - `Reseal` MUST keep credential, epoch and key
+///   (kept by `the_generation_of_an_epoch_shares_its_wrap_and_not_its_nonce`).
+/// - `Seal` MUST make a new key for the header's epoch
+///   (kept by `a_new_epoch_is_a_new_key_and_the_old_one_opens_nothing_of_it`).
+/// - What `Seal` makes MUST be proven to re-open before it replaces anything
+///   (kept by `what_does_not_re_open_replaces_nothing`).
 /// - `keep_aside` and `put_back` move a record sealed as it is, without a credential. A record kept aside lies at a handle
 ///   of its own, made of its record id, and may be kept aside again (the same record: done).
 /// - `remove` acts only on the named revision; removing what is absent is `NotThere`.

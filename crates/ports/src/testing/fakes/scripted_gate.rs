@@ -158,6 +158,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_blob_is_short_and_opens_nothing_at_another_gate() {
+        let gate = ScriptedGate::new();
+        let blob = gate.wrap("mine", GateKey::new([3; 32])).await.unwrap();
+        assert!(blob.0.len() <= crate::biometric_gate::MAX_GATE_BLOB_BYTES);
+        assert!(
+            !blob.0.windows(4).any(|part| part == [3; 4]),
+            "nothing of the key is in it"
+        );
+        let other = ScriptedGate::new();
+        assert_eq!(other.unwrap("mine", blob).await.unwrap_err(), GateError::Invalidated);
+    }
+
+    #[tokio::test]
     async fn an_invalidated_or_forgotten_key_is_gone() {
         let gate = ScriptedGate::new();
         let first = gate.wrap("first", GateKey::new([1; 32])).await.unwrap();
