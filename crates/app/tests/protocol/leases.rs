@@ -155,11 +155,12 @@ fn only_where_nobody_can_tell_who_lives_is_the_lease_written_again_before_a_furt
     }
 }
 
-/// A storage whose first write of an intent takes eleven seconds.
+/// A storage whose first write of an intent takes eleven seconds, or where somebody is faster than an opening.
 struct Slow {
     inner: MemoryStorage,
     clock: ManualClock,
     slept: std::sync::atomic::AtomicBool,
+    at_open: std::sync::Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
 #[async_trait]
@@ -171,6 +172,10 @@ impl SecureStorage for Slow {
         self.inner.describe(place).await
     }
     async fn open(&self, place: Place, key: Key) -> Result<Opened, StorageError> {
+        let faster = self.at_open.lock().unwrap().take();
+        if let Some(faster) = faster {
+            faster();
+        }
         self.inner.open(place, key).await
     }
     async fn write(&self, request: WriteRequest) -> Result<Written, StorageError> {
@@ -204,6 +209,7 @@ async fn where_nobody_can_tell_who_lives_no_call_starts_ten_seconds_after_its_le
             inner: world.disk.clone(),
             clock: world.clock.clone(),
             slept: false.into(),
+            at_open: None.into(),
         };
         let sdk = Sdk::builder(Arc::new(world.idp.clone()), Arc::new(slow))
             .presence(Arc::new(world.presence.another_process()))
@@ -227,6 +233,41 @@ async fn where_nobody_can_tell_who_lives_no_call_starts_ten_seconds_after_its_le
             world.journal
         );
     }
+}
+
+#[tokio::test]
+async fn what_is_opened_is_what_was_judged_free_or_it_is_judged_again() {
+    let world = World::new(PLAIN);
+    let sdk = world.sdk(&FaultPlan::none().process());
+    let lost = || Err(vestibule::ports::IdpError::AnswerLost(Default::default()));
+    (world.idp.next_enroll(lost()), world.idp.next_enroll(lost()));
+    started_enrolment(sdk).await.unwrap_err();
+    let before = world.journal.requests(IdpCall::Enroll);
+    let entered = world.presence.enter().await.unwrap();
+    let (seen, owner) = (world.clone(), entered.owner());
+    let faster = move || {
+        let lease = vestibule::record::Lease {
+            owner: Some(owner),
+            ..nobodys(&seen)
+        };
+        stranger(&seen, None, |header, write| {
+            header.next(write, Stage::Enrolling { lease })
+        });
+    };
+    let storage = Slow {
+        inner: world.disk.clone(),
+        clock: world.clock.clone(),
+        slept: true.into(),
+        at_open: Some(Box::new(faster) as Box<dyn FnOnce() + Send>).into(),
+    };
+    let sdk = Sdk::builder(Arc::new(world.idp.clone()), Arc::new(storage))
+        .presence(Arc::new(world.presence.another_process()))
+        .clock(Arc::new(world.clock.clone()))
+        .build()
+        .unwrap();
+    let failure = started_enrolment(sdk).await.unwrap_err();
+    assert_eq!(failure.status(), StatusType::Busy, "{}", world.journal);
+    assert_eq!(world.journal.requests(IdpCall::Enroll), before, "{}", world.journal);
 }
 
 #[test]
