@@ -96,7 +96,8 @@ async fn each_unfit_token_says_why_and_a_bound_one_names_the_policy() {
         denial,
         hint: vestibule::status::Hint::default(),
     };
-    let rows: [(fn(&mut Claims), Cause); 11] = [
+    type Row = (fn(&mut Claims), Cause);
+    let rows: [Row; 11] = [
         (|claims| claims.audiences.clear(), denied(Denial::AudienceNotGranted)),
         (
             |claims| claims.audiences.push("billing".to_owned()),

@@ -107,7 +107,8 @@ fn a_successor_is_written_as_a_user_where_nobody_is_at_work_any_more() {
 
 #[test]
 fn a_successor_is_dropped_and_not_revoked_where_the_record_went_on_without_it() {
-    let went_on: [(&str, fn(&World)); 3] = [
+    type WentOn = (&'static str, fn(&World));
+    let went_on: [WentOn; 3] = [
         ("another grant stands", |world| {
             let other = Grant::new(vec![0x5a; 32]);
             stranger(world, Some(&other), |header, write| header.next(write, active(header)));
