@@ -1,7 +1,5 @@
 //! Whole lives with faults: every single fault and every pair of faults in enrol, login and exchange, against every kind
 //! of server. Whatever happens, the user stays.
-// Always true here; it tells clippy that these are tests, where a failed `expect` is the right end.
-#![cfg(test)]
 
 // `cfg(test)` is always true here; it tells clippy that these are tests, where a failed `unwrap` is the right end.
 #[cfg(test)]

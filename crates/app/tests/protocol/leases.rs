@@ -1,35 +1,30 @@
-//! Leases: still mine before each further call, ended by age only where nobody can tell who lives.
+//! Leases: still mine before each further call, left to nobody at an unclear end.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use vestibule::event::ExchangeIamTokenEvent;
-use vestibule::identifiers::RecordHandle;
-use vestibule::ports::testing::{
-    Fault, FaultPlan, IdpCall, IdpKind, JournalEntry, ManualClock, MemoryStorage, Operation, Rotation,
-};
-use vestibule::ports::{
-    Clock, Described, FlowPresence, Key, Opened, RecordsPage, SecureStorage, StorageError, WriteRequest, Written,
-};
-use vestibule::record::{Lookup, Place, Revision, Stage, StageKind};
+use vestibule::ports::testing::{Fault, FaultPlan, IdpCall, IdpKind, JournalEntry, Operation, Rotation};
+use vestibule::ports::{Clock, FlowPresence};
+use vestibule::record::{Stage, StageKind};
 use vestibule::status::StatusType;
 use vestibule::{Failure, Sdk};
-use vestibule_domain::record_lease::{SETTLE, UNKNOWN_ENDS};
+use vestibule_domain::record_lease::SETTLE;
 
 use crate::meddling::{Answered, Meddling, nobodys, standing, stranger, with};
+use crate::slow_storage::Slow;
 use crate::world::{World, enroll, live_until_a_token, login, step};
 
-const PLAIN: IdpKind = IdpKind {
+pub(crate) const PLAIN: IdpKind = IdpKind {
     recoverable: false,
     rotation: Rotation::None,
 };
-const RECOVERABLE: IdpKind = IdpKind {
+pub(crate) const RECOVERABLE: IdpKind = IdpKind {
     recoverable: true,
     rotation: Rotation::Reuse(1),
 };
 
-fn enrolled(kind: IdpKind) -> World {
+pub(crate) fn enrolled(kind: IdpKind) -> World {
     let world = World::new(kind);
     world.process(&FaultPlan::none(), |sdk| async move {
         live_until_a_token(&sdk).await.unwrap()
@@ -37,18 +32,18 @@ fn enrolled(kind: IdpKind) -> World {
     world
 }
 
-async fn started_login(sdk: Sdk) -> Result<(), Failure> {
+pub(crate) async fn started_login(sdk: Sdk) -> Result<(), Failure> {
     step(&sdk).await?;
     login(&sdk).await
 }
 
-async fn started_enrolment(sdk: Sdk) -> Result<(), Failure> {
+pub(crate) async fn started_enrolment(sdk: Sdk) -> Result<(), Failure> {
     step(&sdk).await?;
     enroll(&sdk).await
 }
 
 /// What was stored between the last two requests.
-fn stored_between(world: &World) -> Vec<Stage> {
+pub(crate) fn stored_between(world: &World) -> Vec<Stage> {
     let mut stored = Vec::new();
     let mut between = Vec::new();
     for entry in world.journal.entries() {
@@ -130,117 +125,13 @@ fn a_repeat_goes_out_five_seconds_later_and_behind_a_lease_written_then() {
     }
 }
 
-#[test]
-fn only_where_nobody_can_tell_who_lives_is_the_lease_written_again_before_a_further_call() {
-    for (cannot_tell, expected) in [(true, 1), (false, 0)] {
-        let world = enrolled(RECOVERABLE);
-        world.idp.end_sessions(&world.idp.users()[0]);
-        world.presence.cannot_tell(cannot_tell);
-        world.process(
-            &FaultPlan::none(),
-            |sdk| async move { started_login(sdk).await.unwrap() },
-        );
-        let between = stored_between(&world);
-        assert_eq!(
-            between.len(),
-            expected,
-            "between refresh and recovery: {between:?}\n{}",
-            world.journal
-        );
-        assert!(
-            between
-                .iter()
-                .all(|stage| stage.kind() == StageKind::Rotating && stage.lease().unwrap().owner.is_some())
-        );
-    }
-}
-
-/// A storage whose first write of an intent takes eleven seconds, or where somebody is faster than an opening.
-struct Slow {
-    inner: MemoryStorage,
-    clock: ManualClock,
-    slept: std::sync::atomic::AtomicBool,
-    at_open: std::sync::Mutex<Option<Box<dyn FnOnce() + Send>>>,
-}
-
-#[async_trait]
-impl SecureStorage for Slow {
-    async fn list(&self, after: Option<RecordHandle>, limit: usize) -> Result<RecordsPage, StorageError> {
-        self.inner.list(after, limit).await
-    }
-    async fn describe(&self, place: Place) -> Result<Lookup<Described>, StorageError> {
-        self.inner.describe(place).await
-    }
-    async fn open(&self, place: Place, key: Key) -> Result<Opened, StorageError> {
-        let faster = self.at_open.lock().unwrap().take();
-        if let Some(faster) = faster {
-            faster();
-        }
-        self.inner.open(place, key).await
-    }
-    async fn write(&self, request: WriteRequest) -> Result<Written, StorageError> {
-        let is_intent = request.header.stage.lease().is_some();
-        if is_intent && !self.slept.swap(true, std::sync::atomic::Ordering::Relaxed) {
-            self.clock.advance(Duration::from_secs(11));
-        }
-        self.inner.write(request).await
-    }
-    async fn keep_aside(&self, handle: RecordHandle, revision: Revision) -> Result<RecordHandle, StorageError> {
-        self.inner.keep_aside(handle, revision).await
-    }
-    async fn put_back(&self, aside: RecordHandle, expected: Option<Revision>) -> Result<Revision, StorageError> {
-        self.inner.put_back(aside, expected).await
-    }
-    async fn remove(&self, handle: RecordHandle, revision: Revision) -> Result<(), StorageError> {
-        self.inner.remove(handle, revision).await
-    }
-}
-
-#[tokio::test]
-async fn where_nobody_can_tell_who_lives_no_call_starts_ten_seconds_after_its_lease_was_written() {
-    for (cannot_tell, enrols, expected) in [(true, false, 2), (false, false, 1), (true, true, 2), (false, true, 1)] {
-        let world = World::new(PLAIN);
-        if !enrols {
-            let sdk = world.sdk(&FaultPlan::none().process());
-            live_until_a_token(&sdk).await.unwrap();
-        }
-        world.presence.cannot_tell(cannot_tell);
-        let slow = Slow {
-            inner: world.disk.clone(),
-            clock: world.clock.clone(),
-            slept: false.into(),
-            at_open: None.into(),
-        };
-        let sdk = Sdk::builder(Arc::new(world.idp.clone()), Arc::new(slow))
-            .presence(Arc::new(world.presence.another_process()))
-            .clock(Arc::new(world.clock.clone()))
-            .build()
-            .unwrap();
-        let before = world.journal.entries().len();
-        if enrols {
-            started_enrolment(sdk).await
-        } else {
-            started_login(sdk).await
-        }
-        .unwrap();
-        let intents = world.journal.entries()[before..]
-            .iter()
-            .filter(|entry| matches!(entry, JournalEntry::Stored { header, .. } if header.stage.lease().is_some()))
-            .count();
-        assert_eq!(
-            intents, expected,
-            "cannot tell {cannot_tell}, enrols {enrols}\n{}",
-            world.journal
-        );
-    }
-}
-
 #[tokio::test]
 async fn what_is_opened_is_what_was_judged_free_or_it_is_judged_again() {
     let world = World::new(PLAIN);
     let sdk = world.sdk(&FaultPlan::none().process());
     let lost = || Err(vestibule::ports::IdpError::AnswerLost(Default::default()));
-    (world.idp.next_enroll(lost()), world.idp.next_enroll(lost()));
+    world.idp.next_enroll(lost());
+    world.idp.next_enroll(lost());
     started_enrolment(sdk).await.unwrap_err();
     let before = world.journal.requests(IdpCall::Enroll);
     let entered = world.presence.enter().await.unwrap();
@@ -268,26 +159,6 @@ async fn what_is_opened_is_what_was_judged_free_or_it_is_judged_again() {
     let failure = started_enrolment(sdk).await.unwrap_err();
     assert_eq!(failure.status(), StatusType::Busy, "{}", world.journal);
     assert_eq!(world.journal.requests(IdpCall::Enroll), before, "{}", world.journal);
-}
-
-#[test]
-fn where_nobody_can_tell_who_lives_a_lease_lasts_ninety_seconds_and_no_longer() {
-    for (age, goes_on) in [(UNKNOWN_ENDS - Duration::from_secs(11), false), (UNKNOWN_ENDS, true)] {
-        let world = enrolled(PLAIN);
-        world.presence.cannot_tell(true);
-        let entered = crate::meddling::now(world.presence.enter()).unwrap();
-        let lease = vestibule::record::Lease {
-            owner: Some(entered.owner()),
-            ..nobodys(&world)
-        };
-        stranger(&world, None, |header, write| {
-            let user = header.stage.user().unwrap().clone();
-            header.next(write, Stage::Rotating { user, lease })
-        });
-        world.clock.advance(age);
-        let ended = world.process(&FaultPlan::none(), started_login).unwrap();
-        assert_eq!(ended.is_ok(), goes_on, "{age:?}\n{}", world.journal);
-    }
 }
 
 #[test]
@@ -354,8 +225,8 @@ fn a_flow_that_ends_unclear_leaves_its_lease_to_nobody() {
 fn a_write_that_stays_unclear_is_repeated_as_the_very_same_write_and_then_it_is_done() {
     let counted = FaultPlan::none();
     enrolled(PLAIN).process(&counted, started_login).unwrap().unwrap();
-    let numbered = counted.calls().into_iter().enumerate();
-    let last = numbered.filter(|(_, call)| *call == Operation::Write).last().unwrap().0 + 1;
+    let mut numbered = counted.calls().into_iter().enumerate();
+    let last = numbered.rfind(|(_, call)| *call == Operation::Write).unwrap().0 + 1;
     let world = enrolled(PLAIN);
     let plan = FaultPlan::new((last..last + 3).map(|number| (number, Fault::DoneButLost)));
     world.process(&plan, started_login).unwrap().expect("it stands");

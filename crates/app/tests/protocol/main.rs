@@ -2,15 +2,30 @@
 //! end by age, users that are replaced or lost at the server. The table in `docs/evidence/protocol-rules.md` names for
 //! each rule the test that keeps it.
 
+// `cfg(test)` is always true here; it tells clippy that these are tests, where a failed `unwrap` is the right end.
+#[cfg(test)]
+mod conflicts;
+#[cfg(test)]
+mod leases;
+#[cfg(test)]
+mod leases_by_age;
+#[cfg(test)]
+mod meddling;
+#[cfg(test)]
 #[path = "../oracle/mod.rs"]
 mod oracle;
+#[cfg(test)]
+mod overtaken;
+#[cfg(test)]
+mod recovering;
+#[cfg(test)]
+mod replacing;
+#[cfg(test)]
+mod replacing_together;
+#[cfg(test)]
+mod slow_storage;
+#[cfg(test)]
+mod starting;
+#[cfg(test)]
 #[path = "../world/mod.rs"]
 mod world;
-
-mod conflicts;
-mod leases;
-mod meddling;
-mod overtaken;
-mod recovering;
-mod replacing;
-mod starting;

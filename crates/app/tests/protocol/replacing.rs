@@ -6,9 +6,7 @@ use std::sync::Arc;
 use vestibule::event::{EnrollAnonymousUserEvent, GetInformationEvent, LogoutEvent, RecordRef};
 use vestibule::identifiers::UserIdentifier;
 use vestibule::ports::IdpError;
-use vestibule::ports::testing::{
-    Fault, FaultPlan, IdpCall, IdpKind, JournalEntry, ManualClock, Operation, Rotation, StoredRecord,
-};
+use vestibule::ports::testing::{Fault, FaultPlan, IdpCall, IdpKind, JournalEntry, Operation, Rotation, StoredRecord};
 use vestibule::record::Stage;
 use vestibule::status::{Denial, StatusType};
 use vestibule::{AuthenticationMode, Failure, Sdk, SdkState};
@@ -17,7 +15,7 @@ use crate::meddling::standing;
 use crate::oracle::log;
 use crate::world::{World, enroll, live_until_a_token, step};
 
-const KINDS: [IdpKind; 2] = [
+pub(crate) const KINDS: [IdpKind; 2] = [
     IdpKind {
         recoverable: true,
         rotation: Rotation::Reuse(1),
@@ -33,7 +31,7 @@ async fn known_user(sdk: &Sdk) -> Option<UserIdentifier> {
     information.users.first().cloned()
 }
 
-async fn replace(sdk: &Sdk, user: &UserIdentifier) -> Result<(), Failure> {
+pub(crate) async fn replace(sdk: &Sdk, user: &UserIdentifier) -> Result<(), Failure> {
     let event = EnrollAnonymousUserEvent::new("acme", AuthenticationMode::No);
     sdk.send(event.replacing(RecordRef::User(user.clone()))).await.map(drop)
 }
@@ -57,7 +55,7 @@ async fn replace_until_done(sdk: &Sdk, old: &UserIdentifier) -> Result<(), Failu
     last.map_or(Ok(()), Err)
 }
 
-fn enrolled(kind: IdpKind) -> (World, UserIdentifier) {
+pub(crate) fn enrolled(kind: IdpKind) -> (World, UserIdentifier) {
     let world = World::new(kind);
     let user = world.process(&FaultPlan::none(), |sdk| async move {
         live_until_a_token(&sdk).await.unwrap();
@@ -133,7 +131,7 @@ fn whatever_fails_the_old_user_stands_again_or_the_new_one_stands() {
     }
 }
 
-fn denied() -> Result<vestibule::ports::Enrolled, IdpError> {
+pub(crate) fn denied() -> Result<vestibule::ports::Enrolled, IdpError> {
     Err(IdpError::Denied {
         denial: Denial::ClientUnknown,
         hint: Default::default(),
@@ -171,7 +169,7 @@ fn a_fresh_refusal_puts_the_old_user_back_whatever_fails_meanwhile() {
 }
 
 /// The number of a call among those of a process that starts and replaces its user.
-fn number_of(operation: Operation, kind: IdpKind, skip: usize) -> usize {
+pub(crate) fn number_of(operation: Operation, kind: IdpKind, skip: usize) -> usize {
     let plan = FaultPlan::none();
     let (world, old) = enrolled(kind);
     world.process(&plan, |sdk| async move {
@@ -184,61 +182,6 @@ fn number_of(operation: Operation, kind: IdpKind, skip: usize) -> usize {
         .enumerate()
         .filter(|(_, call)| *call == operation);
     numbers.nth(skip).expect("such a call").0 + 1
-}
-
-#[tokio::test]
-async fn a_copy_is_not_removed_by_somebody_who_came_too_late_to_replace() {
-    let kind = KINDS[0];
-    let (write, request) = tokio::task::spawn_blocking(move || {
-        (
-            number_of(Operation::Write, kind, 0),
-            number_of(Operation::Enroll, kind, 0),
-        )
-    })
-    .await
-    .unwrap();
-    let (world, old) = tokio::task::spawn_blocking(move || enrolled(kind)).await.unwrap();
-    // One is stopped between keeping its copy and writing over the original, the other one before it asks the IdP.
-    // Its start looks at the copy that it finds: one call more.
-    let late = FaultPlan::new([(write, Fault::HeldBefore)]);
-    let faster = FaultPlan::new([(request + 1, Fault::HeldBefore)]);
-    let begin = |plan: &FaultPlan| {
-        // Whoever is stopped does not hear its own alarm clock.
-        let sdk = world.sdk_with_clock(&plan.process(), Arc::new(ManualClock::new()));
-        let old = old.clone();
-        tokio::spawn(async move {
-            step(&sdk).await.unwrap();
-            replace(&sdk, &old).await
-        })
-    };
-    let (one, other) = (begin(&late), {
-        late.until_held().await;
-        begin(&faster)
-    });
-    faster.until_held().await;
-    assert_eq!(faster.calls().last(), Some(&Operation::Enroll));
-    late.release();
-    // Its own clock stands still: it waits for the other one for as long as that lives.
-    for _ in 0..1_000 {
-        tokio::task::yield_now().await;
-    }
-    world.idp.next_enroll(denied());
-    faster.release();
-    let refused = other.await.unwrap().unwrap_err();
-    assert_eq!(
-        refused.status(),
-        StatusType::AccessDenied,
-        "{late:?} {faster:?} {:?}\n{}",
-        faster.calls(),
-        world.journal
-    );
-    assert_eq!(
-        standing(&world).header.stage.user(),
-        Some(&old.user_id),
-        "the user is lost\n{}",
-        world.journal
-    );
-    one.abort();
 }
 
 #[test]
