@@ -25,6 +25,15 @@ async fn a_device_enrols_and_its_user_is_tied_to_its_key() {
 }
 
 #[tokio::test]
+async fn a_tenant_names_its_realm_without_a_request() {
+    let (idp, _) = idp().await;
+    let realm = |tenant, seed| Device::at(&idp, tenant, seed).realm();
+    assert_eq!(realm("acme", 1), realm("acme", 2));
+    assert_ne!(realm("acme", 1), realm("other", 1));
+    assert!(idp.requests().is_empty());
+}
+
+#[tokio::test]
 async fn everything_that_is_read_is_read_before_the_code_is_redeemed() {
     let (idp, _) = idp().await;
     Device::at(&idp, "acme", 1).enroll().await.unwrap();

@@ -16,7 +16,7 @@ use vestibule_domain::identifiers::{RealmId, TenantId};
 /// Purpose: makes a user for a device key, renews its grant, hands out tokens for one audience, revokes.
 ///
 /// - `realm` MUST be pure: no network, the same answer for the same tenant and settings
-///   (kept by `a_grant_that_is_none_is_refused_before_anything_is_sent`, `a_tenant_becomes_one_segment`).
+///   (kept by `a_tenant_names_its_realm_without_a_request`, `a_tenant_becomes_one_segment`).
 /// - `enroll` MUST use the request's key as the identity on a recoverable server: the same key gives the same user
 ///   (kept by `the_same_key_gives_the_same_user_and_another_key_another`).
 /// - It MUST obey the interrupt until the code is about to be redeemed, and ignore it from there
@@ -41,8 +41,10 @@ use vestibule_domain::identifiers::{RealmId, TenantId};
 ///
 /// | error | means | then |
 /// |---|---|---|
-/// | `Unreachable`, `RateLimited`, `UntrustedServer`, `ClockSkewed`, `Interrupted`, `InvalidRequest` | certainly not done | the flow gives its lease back |
-/// | `Denied`, `AuthorizationRefused` | refused before a code was given | a fresh record is removed |
+/// | `Unreachable`, `RateLimited`, `UntrustedServer`, `InvalidRequest`, `AudienceRefused` | certainly not done | the flow gives its lease back |
+/// | `Misconfigured` | metadata or binding break a rule; nothing was sent of the record | the same, UntrustedResponse |
+/// | `Interrupted` | obeyed; `begun` says whether a user may exist | given back, or left for later |
+/// | `Denied`, `AuthorizationRefused`, `ClockSkewed` | refused before a code was given | a fresh record is removed |
 /// | `CodeRefused` | refused after a code | the key stays |
 /// | `GrantRefused` | `invalid_grant`, not because of the proof | recovery with the same key, or Outdated |
 /// | `ProofRefused` | key or clock | nothing is marked |
