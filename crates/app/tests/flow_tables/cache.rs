@@ -7,6 +7,7 @@ use vestibule::event::{ExchangeIamTokenEvent, GetInformationEvent};
 use vestibule::instant::WallTime;
 use vestibule::ports::Clock;
 use vestibule::ports::testing::IdpCall;
+use vestibule::status::StatusType;
 
 use crate::scene::{Scene, at_once, exchange, seconds, settle};
 use crate::world::{PLAIN, RECOVERABLE, soon};
@@ -126,7 +127,7 @@ async fn each_audience_has_its_token_and_a_logout_drops_them_all() {
 }
 
 #[tokio::test]
-async fn a_token_that_arrives_after_the_logout_is_not_kept_for_the_next_user() {
+async fn a_token_that_arrives_after_the_logout_is_kept_for_nobody() {
     let scene = Scene::logged_in(PLAIN).await;
     scene.door.shut();
     let sdk = Arc::clone(&scene.sdk);
@@ -135,6 +136,11 @@ async fn a_token_that_arrives_after_the_logout_is_not_kept_for_the_next_user() {
     scene.logout().await;
     scene.door.reopen();
     soon(late).await.unwrap().unwrap();
+    assert_eq!(
+        scene.exchange().await.unwrap_err().status(),
+        StatusType::InvalidState,
+        "nobody is logged in"
+    );
     scene.login().await.unwrap();
     assert!(at_once(scene.exchange()).is_none(), "nothing is cached");
 }
