@@ -111,6 +111,18 @@ impl Core {
         age.is_some_and(|age| age < OUTDATED_RESTS)
     }
 
+    /// Returns once no flow of this handle is at work on a record: those beside the queue, and those that go on after their
+    /// caller was answered, hold their slot, too.
+    pub(crate) async fn until_records_rest(&self) {
+        let slots: Vec<_> = {
+            let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+            slots.values().map(Arc::clone).collect()
+        };
+        for slot in slots {
+            drop(slot.lock_owned().await);
+        }
+    }
+
     /// Whether a slot may be enrolled once more for an audience that it lacks: once per audience and process.
     pub(crate) fn may_widen(&self, slot: &Slot, audience: &Audience) -> bool {
         let mut widened = self.widened.lock().unwrap_or_else(PoisonError::into_inner);

@@ -8,11 +8,12 @@ use vestibule_domain::event::EventKind;
 use vestibule_domain::identifiers::InvalidParameter;
 use vestibule_domain::sdk_state::SdkState;
 use vestibule_domain::status::Cause;
-use vestibule_ports::{Interrupt, InterruptSwitch};
+use vestibule_ports::Interrupt;
 
 use crate::core::{Core, FlowContext};
 use crate::flows::not_on_disk_yet;
 use crate::gate::Gate;
+use crate::worker::{BoxFuture, Job, SendAnswer, run_and_answer, work};
 
 /// So many events wait; one more is answered `Busy`.
 pub(crate) const QUEUE_LENGTH: usize = 32;
@@ -122,21 +123,6 @@ fn full_or_gone<T>(error: &mpsc::error::TrySendError<T>) -> Cause {
     }
 }
 
-type BoxFuture<T> = std::pin::Pin<Box<dyn Future<Output = T> + Send>>;
-
-/// Sends what a job came to.
-type SendAnswer = Box<dyn FnOnce() + Send>;
-
-/// Something to serve, with all that it needs.
-trait Job: Send {
-    fn run(self: Box<Self>, interrupt: Interrupt) -> BoxFuture<SendAnswer>;
-    fn refuse(self: Box<Self>, cause: Cause);
-    /// Ends when a running event has had time enough.
-    fn grace(&self) -> BoxFuture<()>;
-    /// Why events that wait are refused when this is served as a control event.
-    fn refusal(&self) -> Cause;
-}
-
 struct EventJob<E: SdkEvent> {
     core: Arc<Core>,
     parsed: E::Parsed,
@@ -161,6 +147,10 @@ impl<E: SdkEvent> Job for EventJob<E> {
 
     fn grace(&self) -> BoxFuture<()> {
         grace(Arc::clone(&self.core))
+    }
+
+    fn rest(&self) -> BoxFuture<()> {
+        rest(Arc::clone(&self.core))
     }
 
     fn refusal(&self) -> Cause {
@@ -219,6 +209,10 @@ impl Job for ShutDown {
         grace(Arc::clone(&self.core))
     }
 
+    fn rest(&self) -> BoxFuture<()> {
+        rest(Arc::clone(&self.core))
+    }
+
     fn refusal(&self) -> Cause {
         Cause::ShutDown
     }
@@ -228,74 +222,8 @@ fn grace(core: Arc<Core>) -> BoxFuture<()> {
     Box::pin(async move { core.ports.clock.sleep(GRACE).await })
 }
 
-/// Serves jobs until the SDK is gone or shut down.
-async fn work(mut queue: mpsc::Receiver<Box<dyn Job>>, mut control: mpsc::Receiver<Box<dyn Job>>, gate: Arc<Gate>) {
-    loop {
-        let order = tokio::select! {
-            biased;
-            Some(order) = control.recv() => Some(serve_order(order, None, &mut queue, &gate).await),
-            Some(job) = queue.recv() => {
-                let (switch, interrupt) = Interrupt::new();
-                let mut running = tokio::spawn(run_and_answer(job, interrupt));
-                tokio::select! {
-                    biased;
-                    _ = &mut running => None,
-                    Some(order) = control.recv() => {
-                        Some(serve_order(order, Some((running, switch)), &mut queue, &gate).await)
-                    }
-                }
-            }
-            else => return,
-        };
-        if order == Some(Cause::ShutDown) {
-            return refuse_the_rest([queue, control]);
-        }
-    }
-}
-
-/// What had passed the gate just before it was shut is refused, too.
-fn refuse_the_rest(lanes: [mpsc::Receiver<Box<dyn Job>>; 2]) {
-    for mut lane in lanes {
-        lane.close();
-        while let Ok(job) = lane.try_recv() {
-            job.refuse(Cause::ShutDown);
-        }
-    }
-}
-
-/// Serves a control event: what waits is refused, what runs is interrupted and waited for, within its grace. Gives what
-/// the waiting ones were told.
-async fn serve_order(
-    order: Box<dyn Job>,
-    running: Option<(tokio::task::JoinHandle<()>, InterruptSwitch)>,
-    queue: &mut mpsc::Receiver<Box<dyn Job>>,
-    gate: &Gate,
-) -> Cause {
-    gate.close_for_control();
-    let refusal = order.refusal();
-    while let Ok(waiting) = queue.try_recv() {
-        waiting.refuse(refusal.clone());
-    }
-    if let Some((running, switch)) = running {
-        switch.raise();
-        tokio::select! {
-            biased;
-            _ = running => {}
-            () = order.grace() => {}
-        }
-    }
-    let served = tokio::spawn(order.run(Interrupt::never())).await;
-    // Whoever was answered is let in.
-    gate.open();
-    if let Ok(send_answer) = served {
-        send_answer();
-    }
-    refusal
-}
-
-async fn run_and_answer(job: Box<dyn Job>, interrupt: Interrupt) {
-    let send_answer = job.run(interrupt).await;
-    send_answer();
+fn rest(core: Arc<Core>) -> BoxFuture<()> {
+    Box::pin(async move { core.until_records_rest().await })
 }
 
 #[cfg(test)]
@@ -324,6 +252,10 @@ mod tests {
             Box::pin(std::future::pending())
         }
 
+        fn rest(&self) -> BoxFuture<()> {
+            Box::pin(std::future::ready(()))
+        }
+
         fn refusal(&self) -> Cause {
             Cause::QueueFull
         }
@@ -341,6 +273,10 @@ mod tests {
 
         fn grace(&self) -> BoxFuture<()> {
             Box::pin(std::future::pending())
+        }
+
+        fn rest(&self) -> BoxFuture<()> {
+            Box::pin(std::future::ready(()))
         }
 
         fn refusal(&self) -> Cause {

@@ -48,6 +48,7 @@ mod successor_conflict;
 mod system_clock;
 mod system_entropy;
 mod token_cache;
+mod worker;
 
 pub use builder::{BuildError, SdkBuilder};
 pub use dispatch::SdkEvent;

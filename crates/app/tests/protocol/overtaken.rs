@@ -8,8 +8,9 @@ use vestibule::event::{
 };
 use vestibule::identifiers::UserIdentifier;
 use vestibule::ports::testing::{Fault, FaultPlan, IdpKind, ManualClock, Operation, Rotation};
+use vestibule::record::Stage;
 use vestibule::status::StatusType;
-use vestibule::{AuthenticationMode, SdkState};
+use vestibule::{AuthenticationMode, Sdk, SdkState};
 
 use crate::world::{World, enroll, login, step};
 
@@ -139,4 +140,64 @@ async fn a_token_request_that_waited_is_not_served_as_the_next_user() {
         .expect("it was asked for by the first user, and is the first user's");
     let late = waits.await.unwrap();
     assert!(late.is_err(), "a token of the next user\n{}", world.journal);
+}
+
+#[tokio::test]
+async fn a_shutdown_waits_until_the_answer_to_a_token_request_is_on_disk() {
+    let kind = IdpKind {
+        recoverable: false,
+        rotation: Rotation::Reuse(0),
+    };
+    let counted = FaultPlan::none();
+    let sdk = World::new(kind).sdk(&counted.process());
+    step(&sdk).await.unwrap();
+    enroll(&sdk).await.unwrap();
+    sdk.send(ExchangeIamTokenEvent::new("orders")).await.unwrap();
+    let calls = counted.calls();
+    let refresh = calls.iter().rposition(|call| *call == Operation::Refresh).unwrap() + 1;
+
+    let world = World::new(kind);
+    let plan = FaultPlan::new([(refresh, Fault::HeldAfter)]);
+    let process = plan.process();
+    // A clock that stands: the grace does not end.
+    let sdk = Sdk::builder(
+        Arc::new(process.faulty(Arc::new(world.idp.clone()))),
+        Arc::new(process.faulty(Arc::new(world.disk.clone()))),
+    )
+    .presence(Arc::new(process.faulty(Arc::new(process.presence(&world.presence)))))
+    .clock(Arc::new(ManualClock::new()))
+    .build()
+    .unwrap();
+    let sdk = Arc::new(sdk);
+    step(&sdk).await.unwrap();
+    enroll(&sdk).await.unwrap();
+    let asking = tokio::spawn({
+        let sdk = Arc::clone(&sdk);
+        async move { sdk.send(ExchangeIamTokenEvent::new("orders")).await }
+    });
+    plan.until_held().await;
+    let shutting = tokio::spawn({
+        let sdk = Arc::clone(&sdk);
+        async move { sdk.shutdown().await }
+    });
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!shutting.is_finished(), "the successor is not on disk yet");
+    plan.release();
+    shutting.await.unwrap();
+    let records = world.disk.records();
+    let [record] = records.as_slice() else {
+        panic!("{records:?}")
+    };
+    assert!(
+        matches!(record.header.stage, Stage::Active { .. }),
+        "{:?}",
+        record.header.stage
+    );
+    assert!(
+        world.idp.user_within(&record.payload).is_some(),
+        "the live grant is on disk"
+    );
+    drop(asking.await.unwrap());
 }
