@@ -158,3 +158,19 @@ async fn what_was_counted_is_told() {
     );
     assert_eq!(counters.cached_tokens, 2, "two of three came from memory");
 }
+
+#[tokio::test]
+async fn after_a_logout_memory_names_nobody() {
+    let scene = Scene::logged_in(PLAIN).await;
+    let information = async || scene.sdk.send(GetInformationEvent).await.unwrap().outcome;
+    assert_eq!(
+        information().await.logged_in.as_ref(),
+        information().await.users.first()
+    );
+    scene.logout().await;
+    let after = information().await;
+    assert_eq!(
+        (after.logged_in, after.session_expires_at, after.users.len()),
+        (None, None, 1)
+    );
+}
