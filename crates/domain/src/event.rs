@@ -226,8 +226,16 @@ impl ExchangeIamTokenEvent {
 /// Changes the protection of the logged-in user's record, or its password. Accepted in `LoggedIn`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SetAuthenticationModeEvent {
-    /// The mode to change to.
+    /// The mode to change to; the present one: a new credential of the same mode.
     pub mode: AuthenticationMode,
+}
+
+impl SetAuthenticationModeEvent {
+    /// A change to this mode.
+    #[must_use]
+    pub const fn new(mode: AuthenticationMode) -> Self {
+        Self { mode }
+    }
 }
 
 /// Drops cached access tokens. Accepted in `LoggedIn` and `LoginRequired`.
@@ -251,6 +259,24 @@ pub struct DeleteUserEvent {
     pub record: RecordRef,
     /// Whether the credential may be asked for.
     pub credential: DeletionCredential,
+}
+
+impl DeleteUserEvent {
+    /// A deletion that asks for the credential, so that the session at the IdP can be revoked.
+    #[must_use]
+    pub fn new(record: impl Into<RecordRef>) -> Self {
+        Self {
+            record: record.into(),
+            credential: DeletionCredential::Ask,
+        }
+    }
+
+    /// The same, for somebody who does not have the credential any more: nothing can be revoked.
+    #[must_use]
+    pub const fn without_credential(mut self) -> Self {
+        self.credential = DeletionCredential::Skip;
+        self
+    }
 }
 
 /// Wipes keys and tokens while the app is in the background. Accepted in every started state.

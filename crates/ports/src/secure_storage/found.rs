@@ -1,5 +1,7 @@
 //! What is found: described without opening, opened, listed.
 
+use core::time::Duration;
+
 use vestibule_domain::identifiers::RecordHandle;
 use vestibule_domain::record::{Header, Revision, Unreadable};
 use vestibule_domain::secret::{Payload, RecordKey};
@@ -18,6 +20,8 @@ pub struct Described {
     pub header: Header,
     /// What its biometric gate keeps in it.
     pub gate_blob: Option<GateBlob>,
+    /// How long an unlock by password would be refused without looking at it; `None` when it would be tried.
+    pub locked_out: Option<Duration>,
 }
 
 impl Described {
@@ -29,6 +33,7 @@ impl Described {
             revision,
             header,
             gate_blob: None,
+            locked_out: None,
         }
     }
 
@@ -36,6 +41,13 @@ impl Described {
     #[must_use]
     pub fn with_gate_blob(mut self, blob: GateBlob) -> Self {
         self.gate_blob = Some(blob);
+        self
+    }
+
+    /// The same, with the time for which wrong passwords lock it; asking for one now would be in vain.
+    #[must_use]
+    pub const fn with_lock_out(mut self, wait: Option<Duration>) -> Self {
+        self.locked_out = wait;
         self
     }
 }
@@ -52,6 +64,9 @@ pub struct Opened {
     pub payload: Payload,
     /// Reseals and re-opens this epoch without a prompt.
     pub key: RecordKey,
+    /// Whether the storage would seal it more strongly today (a password's key derivation has been raised since): the
+    /// flow that holds the credential re-protects it in the same mode, where it may.
+    pub weakly_sealed: bool,
 }
 
 impl Opened {
@@ -63,7 +78,15 @@ impl Opened {
             revision,
             payload,
             key,
+            weakly_sealed: false,
         }
+    }
+
+    /// The same, sealed more weakly than the storage would seal it today.
+    #[must_use]
+    pub const fn weakly_sealed(mut self) -> Self {
+        self.weakly_sealed = true;
+        self
     }
 }
 

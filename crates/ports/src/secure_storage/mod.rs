@@ -38,7 +38,8 @@ use vestibule_domain::record::{Lookup, Place, Revision};
 /// - `keep_aside` and `put_back` move a record sealed as it is, without a credential. A record kept aside lies at a handle
 ///   of its own, made of its record id, and may be kept aside again (the same record: done).
 /// - `remove` acts only on the named revision; removing what is absent is `NotThere`.
-/// - No method prompts: credentials are asked for by the flow.
+/// - No method prompts: credentials are asked for by the flow. `describe` says for how long an unlock by password would be
+///   refused, so that nobody is asked in vain; `open` refuses it all the same.
 ///
 /// | error | means | then |
 /// |---|---|---|
