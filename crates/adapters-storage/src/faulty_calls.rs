@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::system_calls::{Opening, Status, SystemCalls, Unix};
+use crate::system_calls::{Belonging, Opening, Status, SystemCalls, Unix};
 
 /// What goes wrong.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +19,10 @@ pub(crate) enum Fault {
     Fail(&'static str, usize, ErrorKind),
     /// The directory claims to lie on a network.
     Remote,
+    /// Every directory belongs to somebody else.
+    ForeignDirectories,
+    /// Every file belongs to somebody else.
+    ForeignFiles,
 }
 
 #[derive(Clone)]
@@ -60,9 +64,25 @@ impl FaultyCalls {
                     return Err(kind.into());
                 }
             }
-            Fault::None | Fault::Remote | Fault::Kill(_) | Fault::Fail(..) => {}
+            Fault::None
+            | Fault::Remote
+            | Fault::ForeignDirectories
+            | Fault::ForeignFiles
+            | Fault::Kill(_)
+            | Fault::Fail(..) => {}
         }
         act()
+    }
+
+    /// The same, of somebody else where that is planned.
+    fn owned(&self, found: Belonging) -> Belonging {
+        let is_foreign = match *self.fault.lock().unwrap() {
+            Fault::ForeignDirectories => !found.regular,
+            Fault::ForeignFiles => found.regular,
+            Fault::None | Fault::Remote | Fault::Kill(_) | Fault::Fail(..) => false,
+        };
+        let owner = if is_foreign { found.owner + 1 } else { found.owner };
+        Belonging { owner, ..found }
     }
 }
 
@@ -103,7 +123,14 @@ impl SystemCalls for FaultyCalls {
     }
 
     fn status(&self, file: &File) -> io::Result<Status> {
-        self.call("status", || Unix.status(file))
+        let status = self.call("status", || Unix.status(file))?;
+        let belonging = self.owned(status.belonging);
+        Ok(Status { belonging, ..status })
+    }
+
+    fn belonging(&self, directory: &File, name: &str) -> io::Result<Belonging> {
+        let found = self.call("belonging", || Unix.belonging(directory, name))?;
+        Ok(self.owned(found))
     }
 
     fn read(&self, file: &File, max: u64) -> io::Result<Vec<u8>> {

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use crate::system_calls::{Opening, Status, SystemCalls, words_for};
+use crate::system_calls::{Belonging, Opening, SystemCalls, words_for};
 
 /// On which file systems a directory may lie.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl<S: SystemCalls> PrivateDirectory<S> {
         };
         let directory = directory.map_err(in_words)?;
         let status = calls.status(&directory).map_err(in_words)?;
-        check_owner(&calls, &status)?;
+        check_owner(&calls, &status.belonging)?;
         if allowed == FileSystems::Local && calls.is_remote(&directory).map_err(in_words)? {
             return Err("the directory lies on a network or FUSE file system, which the settings do not allow");
         }
@@ -74,14 +74,24 @@ impl<S: SystemCalls> PrivateDirectory<S> {
             opened => opened.map_err(in_words)?,
         };
         let status = self.calls.status(&file).map_err(in_words)?;
-        if !status.regular {
-            return Err("something stands where a file of ours would, and is none");
-        }
-        check_owner(&self.calls, &status)?;
+        check_file(&self.calls, &status.belonging)?;
         Ok(Some(file))
     }
 
-    /// Opens a file that must have no second name; `None` where there is certainly none.
+    /// Whether a name stands for a file that `open_file` would not refuse. One that is gone is left to `open_file`.
+    pub(crate) fn is_ours(&self, name: &str) -> Result<bool, Why> {
+        match self.calls.belonging(&self.directory, name) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+            found => Ok(check_file(&self.calls, &found.map_err(in_words)?).is_ok()),
+        }
+    }
+
+    /// Opens a file that must have no second name, because it is about to be written; `None` where there is certainly none.
+    ///
+    /// Through a second name (a hard link) another file of this user would be overwritten: one that somebody planted, or
+    /// the state that a backup by hard links (`cp -al`) keeps. To *read* such a file is safe, and so is to replace it:
+    /// - what is read is believed only once it is proven, and a link gives nobody more than a copy would;
+    /// - renaming over a name and removing it change the directory alone; the file under its other name stays as it is.
     pub(crate) fn open_single(&self, name: &str, how: Opening) -> Result<Option<S::File>, Why> {
         let Some(file) = self.open_file(name, how)? else {
             return Ok(None);
@@ -137,10 +147,19 @@ impl<S: SystemCalls> PrivateDirectory<S> {
     }
 }
 
-fn check_owner(calls: &impl SystemCalls, status: &Status) -> Result<(), Why> {
-    if status.owner != calls.user() {
-        Err("a file or directory belongs to another user")
-    } else if status.mode & 0o077 != 0 {
+fn check_file(calls: &impl SystemCalls, found: &Belonging) -> Result<(), Why> {
+    if !found.regular {
+        return Err("something stands where a file of ours would, and is none; move it away");
+    }
+    check_owner(calls, found)
+}
+
+fn check_owner(calls: &impl SystemCalls, found: &Belonging) -> Result<(), Why> {
+    if found.owner != calls.user() {
+        Err("a file or directory belongs to another user; it must be this user's (chown)")
+    } else if !found.readable {
+        Err("a file or directory may not be read by its owner (chmod u+rw)")
+    } else if found.open_to_others {
         Err("a file or directory is open to group or others; it must be this user's alone (chmod go-rwx)")
     } else {
         Ok(())

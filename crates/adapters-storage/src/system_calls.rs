@@ -6,9 +6,9 @@ use std::fs::{DirBuilder, File};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, FallocateFlags, Mode, OFlags};
+use rustix::fs::{AtFlags, FallocateFlags, FileType, Mode, OFlags};
 
 use crate::remote_file_systems;
 
@@ -25,13 +25,21 @@ pub(crate) enum Opening {
     Lock,
 }
 
+/// What an entry of a directory is, and whose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Belonging {
+    pub regular: bool,
+    pub owner: u32,
+    /// Whether group or others may do anything with it.
+    pub open_to_others: bool,
+    /// Whether its owner may read it.
+    pub readable: bool,
+}
+
 /// What is known of an open file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Status {
-    pub regular: bool,
-    pub owner: u32,
-    /// The permission bits.
-    pub mode: u32,
+    pub belonging: Belonging,
     pub links: u64,
 }
 
@@ -48,6 +56,8 @@ pub(crate) trait SystemCalls: Send + Sync + 'static {
     fn names(&self, directory: &Self::File) -> io::Result<Vec<OsString>>;
     fn open(&self, directory: &Self::File, name: &str, how: Opening) -> io::Result<Self::File>;
     fn status(&self, file: &Self::File) -> io::Result<Status>;
+    /// Whose a name is, without opening it and without following a symbolic link.
+    fn belonging(&self, directory: &Self::File, name: &str) -> io::Result<Belonging>;
     /// Reads at most `max` bytes from the beginning.
     fn read(&self, file: &Self::File, max: u64) -> io::Result<Vec<u8>>;
     /// Writes from the beginning and cuts off what lay behind.
@@ -78,7 +88,9 @@ impl SystemCalls for Unix {
 
     fn open_directory(&self, path: &Path) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
+        // Without a `/` or `/.` at the end, behind which the system would follow a symbolic link all the same.
+        let path: PathBuf = path.components().collect();
+        Ok(rustix::fs::open(&path, flags, Mode::empty())?.into())
     }
 
     fn is_remote(&self, directory: &File) -> io::Result<bool> {
@@ -107,10 +119,24 @@ impl SystemCalls for Unix {
     fn status(&self, file: &File) -> io::Result<Status> {
         let metadata = file.metadata()?;
         Ok(Status {
-            regular: metadata.is_file(),
-            owner: metadata.uid(),
-            mode: metadata.mode() & 0o7777,
+            belonging: Belonging {
+                regular: metadata.is_file(),
+                owner: metadata.uid(),
+                open_to_others: metadata.mode() & 0o077 != 0,
+                readable: metadata.mode() & 0o400 != 0,
+            },
             links: metadata.nlink(),
+        })
+    }
+
+    fn belonging(&self, directory: &File, name: &str) -> io::Result<Belonging> {
+        let found = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        let mode = Mode::from_raw_mode(found.st_mode);
+        Ok(Belonging {
+            regular: FileType::from_raw_mode(found.st_mode) == FileType::RegularFile,
+            owner: found.st_uid,
+            open_to_others: mode.intersects(Mode::RWXG | Mode::RWXO),
+            readable: mode.contains(Mode::RUSR),
         })
     }
 

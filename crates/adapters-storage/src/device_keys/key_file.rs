@@ -192,6 +192,24 @@ mod tests {
     }
 
     #[test]
+    fn a_key_of_another_user_is_refused_and_never_missing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state");
+        let calls = FaultyCalls::new(Fault::None);
+        let file = open(&path, calls.clone());
+        let made = file.make().unwrap();
+        calls.plan(Fault::ForeignFiles);
+        for refused in [file.read().map(drop), file.make().map(drop)] {
+            assert!(matches!(refused, Err(DeviceKeyError::Unavailable(why)) if why.contains("another user")));
+        }
+        calls.plan(Fault::ForeignDirectories);
+        let opened = KeyFile::open(calls.clone(), &path, HashedEntropy::new(1), FileSystems::Local);
+        assert!(matches!(opened.err(), Some(DeviceKeyError::Unavailable(why)) if why.contains("another user")));
+        calls.plan(Fault::None);
+        assert_eq!(*file.make().unwrap(), *made);
+    }
+
+    #[test]
     fn a_forked_child_makes_no_key() {
         let directory = tempfile::tempdir().unwrap();
         let calls = FaultyCalls::new(Fault::None);

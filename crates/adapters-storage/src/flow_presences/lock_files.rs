@@ -123,6 +123,7 @@ mod tests {
 
     use super::*;
     use crate::faulty_calls::{Fault, FaultyCalls};
+    use crate::killed_children::{Child, kill_before_every_call};
     use crate::support::HashedEntropy;
 
     fn open(path: &Path, calls: FaultyCalls) -> LockFiles<FaultyCalls> {
@@ -144,6 +145,61 @@ mod tests {
             path.join(owner.to_string()).exists(),
             "the file is the parent's to remove"
         );
+    }
+
+    #[test]
+    fn a_kill_at_any_step_of_entering_leaves_nobody_alive_and_nothing_that_is_not_swept() {
+        if let Some(child) = Child::of_this_process() {
+            let (_, lock) = open(&child.directory, child.calls).enter().unwrap();
+            // Not left: as if the flow went on until the process was killed.
+            std::mem::forget(lock);
+            return;
+        }
+        let mut left = 0;
+        let kills = kill_before_every_call(
+            "flow_presences::lock_files::tests::a_kill_at_any_step_of_entering_leaves_nobody_alive_and_nothing_that_is_not_swept",
+            "enter",
+            |_| {},
+            |path, _| {
+                let files = || fs::read_dir(path).map_or(0, Iterator::count);
+                left += files();
+                drop(open(path, FaultyCalls::new(Fault::None)));
+                assert_eq!(files(), 0, "swept");
+            },
+        );
+        assert!(kills > 5 && left > 2, "killed {kills} times, {left} files left");
+    }
+
+    #[test]
+    fn whoever_cannot_make_its_file_does_not_enter() {
+        let full = (ErrorKind::StorageFull, "the disk is full");
+        let read_only = (ErrorKind::ReadOnlyFilesystem, "the file system is read-only");
+        let denied = (ErrorKind::PermissionDenied, "the system denied permission");
+        for (kind, why) in [full, read_only, denied] {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("flows");
+            let calls = FaultyCalls::new(Fault::None);
+            let files = open(&path, calls.clone());
+            calls.plan(Fault::Fail("open new", 0, kind));
+            assert_eq!(files.enter().err(), Some(why));
+            assert_eq!(fs::read_dir(&path).unwrap().count(), 0, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_lock_file_of_another_user_is_an_error_and_not_gone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("flows");
+        let calls = FaultyCalls::new(Fault::None);
+        let files = open(&path, calls.clone());
+        let (owner, _lock) = files.enter().unwrap();
+        calls.plan(Fault::ForeignFiles);
+        assert!(files.probe(owner).is_err_and(|why| why.contains("another user")));
+        calls.plan(Fault::ForeignDirectories);
+        let opened = LockFiles::open(calls.clone(), &path, HashedEntropy::new(1), FileSystems::Local);
+        assert!(opened.err().is_some_and(|why| why.contains("another user")));
+        calls.plan(Fault::None);
+        assert_eq!(files.probe(owner).unwrap(), Presence::Alive);
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! The file byte store on real files.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::sync::Arc;
 
 use vestibule_adapters_storage::{FileByteStore, Vault};
+use vestibule_domain::identifiers::RecordHandle;
 use vestibule_domain::record::{Lookup, Revision, Unreadable};
 use vestibule_ports::{ByteStore, ByteStoreError, Loaded, SecureStorage, StorageError, StoreName};
 
@@ -133,23 +136,17 @@ async fn a_directory_that_is_not_this_users_alone_is_refused() {
         assert!(matches!(open_store(&path), Err(ByteStoreError::Unavailable(why)) if why.contains("group or others")));
     }
     fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
-    let link = directory.path().join("link");
-    symlink(&path, &link).unwrap();
-    assert!(
-        matches!(open_store(&link), Err(ByteStoreError::Unavailable(_))),
-        "a symbolic link"
-    );
+    symlink(&path, directory.path().join("link")).unwrap();
+    for link in ["link", "link/", "link/.", "link//./"] {
+        let opened = open_store(&directory.path().join(link));
+        assert!(matches!(opened, Err(ByteStoreError::Unavailable(_))), "{link}");
+    }
     let file = directory.path().join("file");
     fs::write(&file, "").unwrap();
     assert!(
         matches!(open_store(&file), Err(ByteStoreError::Unavailable(_))),
         "a file"
     );
-    if rustix::process::geteuid().is_root() {
-        // Only root can give a directory away.
-        std::os::unix::fs::chown(&path, Some(65_534), None).unwrap();
-        assert!(matches!(open_store(&path), Err(ByteStoreError::Unavailable(why)) if why.contains("another user")));
-    }
 }
 
 #[tokio::test]
@@ -160,10 +157,14 @@ async fn a_record_that_is_not_a_file_of_this_user_alone_is_unavailable_and_never
     let secret = directory.path().join("secret");
     fs::write(&secret, "somebody's").unwrap();
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    store.replace(name("other"), None, b"other".to_vec()).await.unwrap();
     let record = path.join("record");
     let plants: [(&str, &dyn Fn()); 6] = [
         ("a symbolic link", &|| symlink(&secret, &record).unwrap()),
-        ("a second hard link", &|| fs::hard_link(&secret, &record).unwrap()),
+        ("not readable by its owner", &|| {
+            fs::write(&record, "x").unwrap();
+            fs::set_permissions(&record, fs::Permissions::from_mode(0o200)).unwrap();
+        }),
         ("a directory", &|| fs::create_dir(&record).unwrap()),
         ("readable by others", &|| {
             fs::write(&record, "x").unwrap();
@@ -186,12 +187,172 @@ async fn a_record_that_is_not_a_file_of_this_user_alone_is_unavailable_and_never
         );
         let replaced = store.replace(name("record"), None, b"text".to_vec()).await;
         assert!(matches!(replaced, Err(ByteStoreError::Unavailable(_))), "{what}");
+        // It is told of, and the others are as usable as before.
+        let page = store.names(None, 10).await.unwrap();
+        assert_eq!((page.names, page.foreign), (vec![name("other")], 1), "{what}");
+        assert_eq!(load(&store, "other").await.unwrap().bytes, b"other", "{what}");
+        drop(open_store(&path).unwrap());
         if record.is_dir() {
             fs::remove_dir(&record).unwrap();
         } else {
             fs::remove_file(&record).unwrap();
         }
         assert_eq!(fs::read(&secret).unwrap(), b"somebody's", "{what}");
+    }
+}
+
+#[tokio::test]
+async fn one_record_that_may_not_be_read_leaves_the_other_slots_usable_and_is_never_absent() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("records");
+    let vault = vault_on(Arc::new(open_store(&path).unwrap()), device());
+    let (one, two) = (header(1, "one", active()), header(2, "two", active()));
+    let _ = begin(&vault, &one, "one").await;
+    let written = begin(&vault, &two, "two").await;
+    let file = path.join(handle(&vault, &one).await.to_string());
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    let vault = vault_on(Arc::new(open_store(&path).unwrap()), device());
+    let page = vault.list(None, 9).await.unwrap();
+    let listed: Vec<_> = page.records.iter().map(|record| record.header.clone()).collect();
+    assert_eq!((listed, page.foreign), (vec![Ok(two.clone())], 1));
+    for refused in [
+        open(&vault, &one).await.map(drop),
+        vault.describe(place(&one)).await.map(drop),
+        write(&vault, None, &one, sealed("anew")).await.map(drop),
+    ] {
+        assert!(matches!(refused, Err(StorageError::Unavailable(why)) if why.contains("chmod")));
+    }
+    let opened = open(&vault, &two).await.unwrap();
+    let again = resealed("two again", &opened.key);
+    write(&vault, Some(&written.revision), &next(&two), again)
+        .await
+        .unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(text(&vault, &one).await, "one");
+}
+
+/// Each file of a directory under a second name in another one, as `cp -al` makes it.
+fn back_up_by_links(from: &Path, to: &Path) {
+    fs::DirBuilder::new().mode(0o700).create(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        fs::hard_link(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}
+
+/// All names and bytes of a directory.
+fn content_of(path: &Path) -> BTreeMap<OsString, Vec<u8>> {
+    let entries = fs::read_dir(path).unwrap().map(Result::unwrap);
+    entries
+        .map(|entry| (entry.file_name(), fs::read(entry.path()).unwrap()))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_backup_by_hard_links_locks_nobody_out_and_no_write_reaches_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, backup) = (directory.path().join("records"), directory.path().join("backup"));
+    let vault = vault_on(Arc::new(open_store(&path).unwrap()), device());
+    let (one, two) = (header(1, "one", active()), header(2, "two", active()));
+    let written = begin(&vault, &one, "one").await;
+    let other = begin(&vault, &two, "two").await;
+    let slot = handle(&vault, &two).await;
+    back_up_by_links(&path, &backup);
+    let before = content_of(&backup);
+    // A new process starts on it, and a living one goes on.
+    let vault = vault_on(Arc::new(open_store(&path).unwrap()), device());
+    assert_eq!(vault.list(None, 9).await.unwrap().records.len(), 2);
+    assert_eq!(text(&vault, &one).await, "one");
+    let again = resealed("one again", &written.key);
+    let written = write(&vault, Some(&written.revision), &next(&one), again)
+        .await
+        .unwrap();
+    assert!(written.room);
+    vault.remove(slot, other.revision).await.unwrap();
+    assert_eq!(text(&vault, &one).await, "one again");
+    assert_eq!(vault.describe(place(&two)).await.unwrap(), Lookup::Absent);
+    assert_eq!(content_of(&backup), before);
+    let restored = vault_on(Arc::new(open_store(&backup).unwrap()), device());
+    assert_eq!(text(&restored, &one).await, "one");
+    assert_eq!(text(&restored, &two).await, "two");
+}
+
+#[tokio::test]
+async fn a_planted_link_to_another_file_is_a_corrupted_record_and_that_file_is_never_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("records");
+    let vault = vault_on(Arc::new(open_store(&path).unwrap()), device());
+    let (one, two) = (header(1, "one", active()), header(2, "two", active()));
+    let _ = begin(&vault, &one, "one").await;
+    let _ = begin(&vault, &two, "two").await;
+    let slot = handle(&vault, &one).await;
+    let secret = directory.path().join("secret");
+    fs::write(&secret, "something else of this user").unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::remove_file(path.join(slot.to_string())).unwrap();
+    fs::hard_link(&secret, path.join(slot.to_string())).unwrap();
+    let corrupted = StorageError::Unreadable(Unreadable::Corrupted);
+    assert_eq!(open(&vault, &one).await.unwrap_err(), corrupted);
+    let page = vault.list(None, 9).await.unwrap();
+    assert_eq!((page.records.len(), page.foreign), (2, 0));
+    let planted = page.records.into_iter().find(|record| record.handle == slot).unwrap();
+    assert_eq!(planted.header, Err(Unreadable::Corrupted));
+    assert_eq!(text(&vault, &two).await, "two");
+    // Whoever gives the slot up removes the link, and not what it leads to.
+    vault.remove(slot, planted.revision).await.unwrap();
+    assert_eq!(fs::read(&secret).unwrap(), b"something else of this user");
+}
+
+#[tokio::test]
+async fn a_record_renamed_swapped_older_or_cut_on_the_disk_is_corrupted_and_the_others_stay_usable() {
+    type Meddle = fn(&Path, &Path, &Path);
+    let meddlings: [(&str, bool, Meddle); 5] = [
+        ("renamed", false, |one, two, _| fs::rename(one, two).unwrap()),
+        ("swapped", false, |one, two, _| {
+            let aside = two.with_extension("aside");
+            fs::rename(one, &aside).unwrap();
+            fs::rename(two, one).unwrap();
+            fs::rename(&aside, two).unwrap();
+        }),
+        ("older", true, |_, two, older| {
+            fs::copy(older, two).unwrap();
+        }),
+        ("cut", true, |_, two, _| {
+            let file = fs::OpenOptions::new().write(true).open(two).unwrap();
+            file.set_len(file.metadata().unwrap().len() - 1).unwrap();
+        }),
+        ("empty", true, |_, two, _| fs::write(two, "").unwrap()),
+    ];
+    for (what, one_stays, meddle) in meddlings {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("records");
+        let vault = vault_on(Arc::new(open_store(&path).unwrap()), device());
+        let (one, two, three) = (
+            header(1, "one", active()),
+            header(2, "two", active()),
+            header(3, "three", active()),
+        );
+        let _ = begin(&vault, &one, "one").await;
+        let _ = begin(&vault, &three, "three").await;
+        let written = begin(&vault, &two, "two").await;
+        let file_of = |slot: RecordHandle| path.join(slot.to_string());
+        let (first, second) = (handle(&vault, &one).await, handle(&vault, &two).await);
+        let older = directory.path().join("older");
+        fs::copy(file_of(second), &older).unwrap();
+        let again = resealed("two again", &written.key);
+        write(&vault, Some(&written.revision), &next(&two), again)
+            .await
+            .unwrap();
+        meddle(&file_of(first), &file_of(second), &older);
+        let corrupted = StorageError::Unreadable(Unreadable::Corrupted);
+        assert_eq!(open(&vault, &two).await.unwrap_err(), corrupted, "{what}");
+        assert_eq!(text(&vault, &three).await, "three", "{what}");
+        if one_stays {
+            assert_eq!(text(&vault, &one).await, "one", "{what}");
+        }
+        let listed = vault.list(None, 9).await.unwrap().records;
+        let unreadable = listed.iter().filter(|record| record.header.is_err()).count();
+        assert_eq!(unreadable, if what == "swapped" { 2 } else { 1 }, "{what}");
     }
 }
 

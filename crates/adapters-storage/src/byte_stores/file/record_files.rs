@@ -42,7 +42,9 @@ impl<S: SystemCalls> RecordFiles<S> {
 
     pub(super) fn names(&self, after: Option<&StoreName>, limit: usize) -> Result<NamesPage, ByteStoreError> {
         self.ready()?;
-        let (mut names, foreign) = self.sort_names().map_err(ByteStoreError::Unavailable)?;
+        let (sorted, beside) = self.sort_names().map_err(ByteStoreError::Unavailable)?;
+        let (mut names, refused) = self.sort_out(sorted).map_err(ByteStoreError::Unavailable)?;
+        let foreign = beside.saturating_add(refused);
         names.retain(|name| after.is_none_or(|after| name > after));
         let more = names.len() > limit;
         names.truncate(limit);
@@ -124,8 +126,23 @@ impl<S: SystemCalls> RecordFiles<S> {
         Ok((names, foreign))
     }
 
+    /// The names whose files may be read, and how many others there are. One file that is not this user's alone must not
+    /// keep the others from being listed; it counts as foreign, so that nobody takes the directory for empty.
+    fn sort_out(&self, sorted: Vec<StoreName>) -> Result<(Vec<StoreName>, usize), Why> {
+        let all = sorted.len();
+        let mut names = Vec::with_capacity(all);
+        for name in sorted {
+            if self.directory.is_ours(name.as_str())? {
+                names.push(name);
+            }
+        }
+        let refused = all.saturating_sub(names.len());
+        Ok((names, refused))
+    }
+
     fn read(&self, name: &StoreName) -> Result<Option<Frame>, ByteStoreError> {
-        let opened = self.directory.open_single(name.as_str(), Opening::Read);
+        // A second name is not refused here: see `open_single`.
+        let opened = self.directory.open_file(name.as_str(), Opening::Read);
         let Some(file) = opened.map_err(ByteStoreError::Unavailable)? else {
             return Ok(None);
         };

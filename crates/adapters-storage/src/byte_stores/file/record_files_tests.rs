@@ -223,6 +223,7 @@ fn a_step_that_fails_leaves_the_old_record_and_says_whether_it_is_certain() {
     let unavailable = |why| Err(ByteStoreError::Unavailable(why));
     let denied = "the system denied permission";
     let full = "the disk is full";
+    let read_only = "the file system is read-only";
     for (call, kind, with_spare, outcome) in [
         // A spare stands ready: a full disk does not matter, but for the next spare.
         ("open new", ErrorKind::StorageFull, true, Ok(false)),
@@ -242,6 +243,14 @@ fn a_step_that_fails_leaves_the_old_record_and_says_whether_it_is_certain() {
         ("read", ErrorKind::PermissionDenied, true, unavailable(denied)),
         ("status", ErrorKind::PermissionDenied, true, unavailable(denied)),
         ("rename", ErrorKind::PermissionDenied, true, unavailable(denied)),
+        (
+            "open to lock",
+            ErrorKind::ReadOnlyFilesystem,
+            true,
+            unavailable(read_only),
+        ),
+        ("open new", ErrorKind::ReadOnlyFilesystem, false, unavailable(read_only)),
+        ("rename", ErrorKind::ReadOnlyFilesystem, true, unavailable(read_only)),
         (
             "sync directory",
             ErrorKind::Other,
@@ -318,7 +327,7 @@ fn what_may_not_be_read_is_unavailable_and_never_absent() {
         calls.plan(Fault::Fail(call, 0, ErrorKind::PermissionDenied));
         assert_eq!(files.load(&name("record")).unwrap_err(), denied, "{call}");
     }
-    for call in ["names", "status"] {
+    for call in ["names", "status", "belonging"] {
         calls.plan(Fault::Fail(call, 0, ErrorKind::PermissionDenied));
         assert_eq!(files.names(None, 10).unwrap_err(), denied, "{call}");
     }
@@ -339,6 +348,32 @@ fn what_may_not_be_read_is_unavailable_and_never_absent() {
         };
         assert_eq!(open_files(&path, calls).err(), Some(denied), "{call}");
     }
+}
+
+#[test]
+fn what_belongs_to_another_user_is_refused_and_never_absent() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("files");
+    let calls = FaultyCalls::new(Fault::None);
+    let files = open_files(&path, calls.clone()).unwrap();
+    let written = files.replace(&name("record"), None, b"text").unwrap().revision;
+    let foreign = "a file or directory belongs to another user; it must be this user's (chown)";
+    let refused = ByteStoreError::Unavailable(foreign);
+    for fault in [Fault::ForeignDirectories, Fault::ForeignFiles] {
+        let opened = open_files(&path, FaultyCalls::new(fault));
+        assert_eq!(opened.err(), Some(refused), "{fault:?}");
+    }
+    calls.plan(Fault::ForeignFiles);
+    assert_eq!(files.load(&name("record")).unwrap_err(), refused);
+    assert_eq!(
+        files.replace(&name("record"), Some(&written), b"new").unwrap_err(),
+        refused
+    );
+    assert_eq!(files.remove(&name("record"), &written).unwrap_err(), refused);
+    let page = files.names(None, 10).unwrap();
+    assert_eq!((page.names.len(), page.foreign), (0, 1), "something is there");
+    calls.plan(Fault::None);
+    assert_eq!(standing(&files, "record").unwrap().bytes, b"text");
 }
 
 #[test]
