@@ -92,7 +92,13 @@ impl Vault {
         if let Lookup::Present(id) = self.device.id().await? {
             return Ok(id);
         }
-        self.prove_no_record().await?;
+        if let Err(why) = self.prove_no_record().await {
+            // What lies there may be of another first start, which has made the key since we looked.
+            return match self.device.id().await? {
+                Lookup::Present(id) => Ok(id),
+                Lookup::Absent => Err(why),
+            };
+        }
         self.device.make().await
     }
 

@@ -1,6 +1,6 @@
 //! Runs a test once more in child processes, which do what their role says.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
@@ -22,6 +22,13 @@ pub(crate) fn say(text: &str) {
 pub(crate) fn wait_for_parent() {
     let mut nothing = Vec::new();
     std::io::stdin().read_to_end(&mut nothing).unwrap();
+}
+
+/// What the parent tells; waits for it.
+pub(crate) fn hear_parent() -> String {
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).unwrap();
+    line.trim_end().to_owned()
 }
 
 /// A child at work.
@@ -59,6 +66,11 @@ impl Running {
                 return said.trim_end().to_owned();
             }
         }
+    }
+
+    /// Tells the child something.
+    pub(crate) fn tell(&mut self, text: &str) {
+        writeln!(self.stdin.as_mut().unwrap(), "{text}").unwrap();
     }
 
     /// Lets the child go on.

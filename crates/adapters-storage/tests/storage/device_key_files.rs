@@ -4,13 +4,17 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use vestibule_adapters_storage::{FileDeviceKey, MemoryByteStore, Vault};
-use vestibule_domain::record::{Lookup, Unreadable};
-use vestibule_ports::{DeviceKey, DeviceKeyError, SecureStorage, StorageError};
+use async_trait::async_trait;
+use vestibule_adapters_storage::{FileByteStore, FileDeviceKey, MemoryByteStore, Vault};
+use vestibule_domain::record::{Header, Lookup, Revision, Unreadable};
+use vestibule_ports::{
+    ByteStore, ByteStoreError, DeviceKey, DeviceKeyError, Loaded, NamesPage, Replaced, SecureStorage, StorageError,
+    StoreName,
+};
 
-use super::children::{Running, directory_of_child, say, wait_for_parent};
+use super::children::{Running, directory_of_child, hear_parent, say, wait_for_parent};
 use super::support::*;
 
 /// A key file with randomness of its own, in each process and each time.
@@ -139,4 +143,102 @@ fn of_twenty_first_starts_one_makes_the_key_and_the_others_adopt_it() {
     assert_eq!(ids.len(), 1, "{ids:?}");
     assert_eq!(fs::read_dir(&path).unwrap().count(), 1, "no other key lies about");
     assert_eq!(fs::metadata(path.join("device-key")).unwrap().nlink(), 1);
+}
+
+fn first_slot(number: u8) -> Header {
+    header(number, &format!("app-{number}"), active())
+}
+
+#[test]
+fn twenty_first_starts_that_each_write_a_record_seal_with_one_key() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    if let Some(directory) = directory_of_child() {
+        say("ready");
+        let number = hear_parent().parse().unwrap();
+        let (vault, key) = file_vault(&directory);
+        let _ = runtime.block_on(begin(&vault, &first_slot(number), "text"));
+        let Lookup::Present(id) = runtime.block_on(key.id()).unwrap() else {
+            panic!("a record without a key");
+        };
+        return say(&format!("{:02x?}", id.0));
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let test = "device_key_files::twenty_first_starts_that_each_write_a_record_seal_with_one_key";
+    let mut starts: Vec<_> = (0..20).map(|_| Running::start(test, directory.path())).collect();
+    for start in &mut starts {
+        assert_eq!(start.hear(), "ready");
+    }
+    for (number, start) in starts.iter_mut().enumerate() {
+        start.tell(&number.to_string());
+    }
+    let mut ids: Vec<_> = starts.iter_mut().map(Running::hear).collect();
+    starts.into_iter().for_each(Running::finish);
+    ids.dedup();
+    assert_eq!(ids.len(), 1, "{ids:?}");
+    let (vault, _) = file_vault(directory.path());
+    assert_eq!(runtime.block_on(vault.list(None, 99)).unwrap().records.len(), 20);
+    for number in 0..20 {
+        assert_eq!(runtime.block_on(text(&vault, &first_slot(number))), "text");
+    }
+}
+
+/// A vault whose records and key lie in two directories of one.
+fn file_vault(directory: &Path) -> (Vault, Arc<FileDeviceKey>) {
+    let key = Arc::new(open_key(&directory.join("state")));
+    let entropy = HashedEntropy::new(u64::from(std::process::id()));
+    let store = FileByteStore::open(directory.join("records"), entropy.clone()).unwrap();
+    (Vault::new(Arc::new(store), key.clone(), entropy), key)
+}
+
+/// A byte store in which somebody else writes a first record just before it is proven that there is none.
+struct Overtaken {
+    store: Arc<MemoryByteStore>,
+    other: Vault,
+    is_first: AtomicBool,
+}
+
+#[async_trait]
+impl ByteStore for Overtaken {
+    async fn names(&self, after: Option<StoreName>, limit: usize) -> Result<NamesPage, ByteStoreError> {
+        if self.is_first.swap(false, Ordering::SeqCst) {
+            let _ = begin(&self.other, &header(1, "other", active()), "other").await;
+        }
+        self.store.names(after, limit).await
+    }
+
+    async fn load(&self, name: StoreName) -> Result<Lookup<Loaded>, ByteStoreError> {
+        self.store.load(name).await
+    }
+
+    async fn replace(
+        &self,
+        name: StoreName,
+        expected: Option<Revision>,
+        bytes: Vec<u8>,
+    ) -> Result<Replaced, ByteStoreError> {
+        self.store.replace(name, expected, bytes).await
+    }
+
+    async fn remove(&self, name: StoreName, expected: Revision) -> Result<(), ByteStoreError> {
+        self.store.remove(name, expected).await
+    }
+}
+
+#[tokio::test]
+async fn a_first_start_that_another_one_overtook_seals_with_the_key_that_the_other_made() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Arc::new(MemoryByteStore::default());
+    let on_it = |store: Arc<dyn ByteStore>| {
+        let key = Arc::new(open_key(&directory.path().join("state")));
+        Vault::new(store, key, HashedEntropy::new(1))
+    };
+    let vault = on_it(Arc::new(Overtaken {
+        store: store.clone(),
+        other: on_it(store.clone()),
+        is_first: AtomicBool::new(true),
+    }));
+    let mine = header(2, "mine", active());
+    let _ = begin(&vault, &mine, "mine").await;
+    assert_eq!(text(&vault, &mine).await, "mine");
+    assert_eq!(text(&vault, &header(1, "other", active())).await, "other");
 }
