@@ -1,5 +1,6 @@
 //! The signing keys of a realm and its JSON Web Key Set (RFC 7517).
 
+use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,7 @@ use serde_json::{Value, json};
 use crate::compact_jws::{base64url, decode_base64url, sha256, signing_input};
 use crate::json_object::set;
 use crate::refusal::Refusal;
+use crate::scenes::{Signature, TokenPart};
 
 /// Bytes of a coordinate on P-256.
 const COORDINATE_BYTES: usize = 32;
@@ -82,11 +84,25 @@ impl KeySet {
     pub(crate) fn sign(&self, claims: &Value) -> Result<String, Refusal> {
         let key = self.signing.last().ok_or_else(unusable)?;
         let input = signing_input(&json!({ "alg": "ES256", "typ": "JWT", "kid": key.kid }), claims);
-        let signature = key
-            .pair()?
-            .sign(&SystemRandom::new(), input.as_bytes())
-            .map_err(|_| unusable())?;
-        Ok(format!("{input}.{}", base64url(signature.as_ref())))
+        signed(&key.pair()?, &input)
+    }
+
+    /// A token that a scene has changed, signed by what the scene wants.
+    pub(crate) fn sign_forged(&self, token: &TokenPart) -> Result<String, Refusal> {
+        let input = signing_input(&token.header.clone().into(), &token.claims.clone().into());
+        let pair = self.signing.last().ok_or_else(unusable)?.pair()?;
+        match token.signature {
+            Signature::Realm => signed(&pair, &input),
+            Signature::Foreign => signed(&make_key_pair()?, &input),
+            Signature::MacOfPublicKey => {
+                let key = hmac::Key::new(hmac::HMAC_SHA256, pair.public_key().as_ref());
+                Ok(format!(
+                    "{input}.{}",
+                    base64url(hmac::sign(&key, input.as_bytes()).as_ref())
+                ))
+            }
+            Signature::None => Ok(format!("{input}.")),
+        }
     }
 }
 
@@ -109,6 +125,13 @@ pub(crate) fn uncompressed_point(x: &str, y: &str) -> Option<Vec<u8>> {
     let (x, y) = (decode_base64url(x)?, decode_base64url(y)?);
     let fits = x.len() == COORDINATE_BYTES && y.len() == COORDINATE_BYTES;
     fits.then(|| [&[4], x.as_slice(), y.as_slice()].concat())
+}
+
+fn signed(pair: &EcdsaKeyPair, input: &str) -> Result<String, Refusal> {
+    let signature = pair
+        .sign(&SystemRandom::new(), input.as_bytes())
+        .map_err(|_| unusable())?;
+    Ok(format!("{input}.{}", base64url(signature.as_ref())))
 }
 
 fn make_key_pair() -> Result<EcdsaKeyPair, Refusal> {

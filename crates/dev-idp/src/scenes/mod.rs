@@ -4,6 +4,8 @@
 //! One file per fault. A new one is a struct that implements [`Scene`]; nothing else has to know it. Queue it with
 //! [`DevIdp::play`](crate::DevIdp::play).
 
+mod change_answer;
+mod forge_tokens;
 mod hold_token_answer;
 mod lose_token_answer;
 
@@ -16,6 +18,8 @@ use axum::response::Response;
 
 use crate::endpoint::Endpoint;
 
+pub use change_answer::{AnswerParts, ChangeAnswer};
+pub use forge_tokens::{ForgeTokens, Signature, TokenPart, TokenParts};
 pub use hold_token_answer::{HeldAnswer, HoldTokenAnswer};
 pub use lose_token_answer::LoseTokenAnswer;
 

@@ -14,6 +14,7 @@ mod authorization;
 mod codes;
 mod enrollment;
 mod faults;
+mod hostile_scenes;
 mod operator;
 mod proofs;
 mod pushed_requests;
