@@ -124,7 +124,7 @@ fn not_answered(fault: HttpFault, hop: usize) -> IdpError {
         HttpFault::Lost => IdpError::AnswerLost(hint),
         _ if hop > 0 => IdpError::AnswerLost(hint),
         HttpFault::NotSent(_) => IdpError::Unreachable(hint),
-        HttpFault::Untrusted | HttpFault::NoCertificateStore => IdpError::UntrustedServer(hint),
+        HttpFault::Untrusted(_) | HttpFault::NoCertificateStore => IdpError::UntrustedServer(hint),
     }
 }
 

@@ -9,8 +9,8 @@ use http::{Method, Request};
 use huskarl::core::dpop::AuthorizationServerDPoP;
 use huskarl::core::time::Clock as _;
 use url::Url;
-use vestibule_domain::instant::BootTime;
 
+use crate::deadline::Deadline;
 use crate::dpop_key::DpopKey;
 use crate::engine_wire::{EngineWire, prover, uri};
 use crate::http::{Answer, Http, HttpFault, Limits, MAX_BODY_BYTES};
@@ -19,8 +19,6 @@ use crate::known_issuers::IssuerFacts;
 use crate::oauth_refusal::Refusal;
 use crate::server_time::{IssuerClock, ServerTime, WORTH_REPEATING_MS};
 
-/// How long a whole flow may take, all its requests together.
-pub const FLOW_TIMEOUT: Duration = Duration::from_secs(60);
 /// The header that carries a proof (RFC 9449, section 4.1).
 pub(crate) const PROOF_HEADER: HeaderName = HeaderName::from_static("dpop");
 /// The header by which a server names the nonce of the next proof (RFC 9449, section 8).
@@ -36,7 +34,7 @@ pub(crate) struct Conversation {
     pub(crate) prover: Arc<dyn AuthorizationServerDPoP>,
     pub(crate) time: Arc<ServerTime>,
     http: Arc<Http>,
-    begun: BootTime,
+    end: Deadline,
 }
 
 /// What may make a refused request worth sending once more, each once: a nonce for the proof, a corrected clock.
@@ -53,7 +51,7 @@ impl Conversation {
         facts: IssuerFacts,
         key: Option<DpopKey>,
         network: (Arc<Http>, Arc<ServerTime>),
-        begun: BootTime,
+        end: Deadline,
     ) -> Self {
         let (http, time) = network;
         let prover = prover(key.as_ref());
@@ -65,7 +63,7 @@ impl Conversation {
             prover,
             time,
             http,
-            begun,
+            end,
         }
     }
 
@@ -163,15 +161,9 @@ impl Conversation {
 
     /// Never longer than what is left of the flow.
     fn limits(&self, timeout: Duration) -> Limits {
-        let spent = self
-            .time
-            .device()
-            .since_boot()
-            .checked_since(self.begun)
-            .unwrap_or_default();
         Limits {
             body_bytes: MAX_BODY_BYTES,
-            timeout: timeout.min(FLOW_TIMEOUT.saturating_sub(spent)),
+            timeout: self.end.limit(self.time.device(), timeout),
         }
     }
 }

@@ -4,6 +4,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 use url::{Origin, Url};
+use vestibule_domain::status::{Hint, Untrusted};
 
 use crate::issuer_template::Issuer;
 use crate::strict_json::parse_object;
@@ -27,9 +28,9 @@ pub(crate) struct Metadata {
     pub(crate) scopes: Option<Vec<String>>,
 }
 
-/// Why metadata were refused, as a sentence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct BadMetadata(pub(crate) &'static str);
+/// Why metadata were refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BadMetadata(pub(crate) Untrusted);
 
 #[derive(Deserialize)]
 struct Document {
@@ -53,9 +54,9 @@ impl Metadata {
     /// Reads a metadata document for an issuer. Endpoints must lie on the issuer's origin or on one of `extra_origins`;
     /// the authorization endpoint, which is walked, on the issuer's own.
     pub(crate) fn parse(body: &[u8], issuer: &Issuer, extra_origins: &[Origin]) -> Result<Self, BadMetadata> {
-        const MALFORMED: BadMetadata = BadMetadata("no JSON object with the required members, each once");
-        let object = parse_object(body).map_err(|_| MALFORMED)?;
-        let document: Document = serde_json::from_value(Value::Object(object)).map_err(|_| MALFORMED)?;
+        let malformed = || BadMetadata::breaks("no JSON object with the required members, each once");
+        let object = parse_object(body).map_err(|_| malformed())?;
+        let document: Document = serde_json::from_value(Value::Object(object)).map_err(|_| malformed())?;
         document.check(issuer)?;
         let near = |refusal: &'static str, text: &String| endpoint(text, issuer, extra_origins, refusal);
         let own = |refusal: &'static str, text: &String| endpoint(text, issuer, &[], refusal);
@@ -85,18 +86,25 @@ impl Metadata {
     }
 }
 
+impl BadMetadata {
+    const fn breaks(rule: &'static str) -> Self {
+        Self(Untrusted::Metadata(rule))
+    }
+}
+
 impl Document {
     /// A list that is published must hold what we are going to use; none published says nothing.
     fn check(&self, issuer: &Issuer) -> Result<(), BadMetadata> {
         // Byte for byte (OpenID Connect Discovery 1.0, section 4.3).
         if self.issuer != issuer.as_str() {
-            Err(BadMetadata("the issuer is another one"))
+            let (configured, named) = (Hint::new(issuer.as_str()), Hint::new(&self.issuer));
+            Err(BadMetadata(Untrusted::AnotherIssuer { configured, named }))
         } else if lacks(&self.code_challenge_methods_supported, "S256") {
-            Err(BadMetadata("it does not do PKCE with S256"))
+            Err(BadMetadata::breaks("it does not do PKCE with S256"))
         } else if lacks(&self.response_types_supported, "code") {
-            Err(BadMetadata("it does not give authorization codes"))
+            Err(BadMetadata::breaks("it does not give authorization codes"))
         } else if self.require_pushed_authorization_requests && self.pushed_authorization_request_endpoint.is_none() {
-            Err(BadMetadata(
+            Err(BadMetadata::breaks(
                 "pushed requests are required, but there is no endpoint for them",
             ))
         } else {
@@ -111,12 +119,12 @@ fn lacks(list: &Option<Vec<String>>, word: &str) -> bool {
 }
 
 fn endpoint(text: &str, issuer: &Issuer, extra: &[Origin], refusal: &'static str) -> Result<Url, BadMetadata> {
-    let url = Url::parse(text).map_err(|_| BadMetadata(refusal))?;
+    let url = Url::parse(text).map_err(|_| BadMetadata::breaks(refusal))?;
     let near = issuer.is_own(&url) || (issuer.may_be_asked(&url) && extra.contains(&url.origin()));
     if near && url.fragment().is_none() {
         Ok(url)
     } else {
-        Err(BadMetadata(refusal))
+        Err(BadMetadata::breaks(refusal))
     }
 }
 

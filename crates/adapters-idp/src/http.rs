@@ -1,15 +1,22 @@
 //! The one HTTP client: what it sends, what it takes, and what is known when a request fails.
 //!
-//! No proxy, no redirect, no retry, no decompression, no shared cookie, and no shared connection: a request on a kept
+//! No redirect, no retry, no decompression, no shared cookie, and no shared connection: a request on a kept
 //! connection can fail in ways that leave open whether it was sent. Whether a request was *certainly not sent* is
 //! decided here, from the transport alone.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
-use reqwest::{Client, redirect, retry};
+use reqwest::{Client, Proxy, redirect, retry};
+use rustls::ClientConfig;
+use url::{Origin, Url};
+use vestibule_ports::Clock;
+
+use crate::extra_headers::ExtraHeaders;
+use crate::server_trust::{ServerTrust, tls, tls_of_nobody, why_untrusted};
+use crate::spki_pin::SpkiPin;
 
 /// Most bytes of an answer's body, counted while they arrive.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -25,10 +32,24 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 /// The longest wait that a server may ask for.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The client; built at the first request, since reading the system's CA certificates takes milliseconds.
-#[derive(Debug, Default)]
+/// The client; built at the first request, since reading the system's CA certificates takes milliseconds. Plain http
+/// to a loopback address has one of its own: it needs no certificates, and goes through no proxy.
 pub(crate) struct Http {
-    client: OnceLock<Option<Client>>,
+    ways: Ways,
+    clock: Arc<dyn Clock>,
+    secured: OnceLock<Client>,
+    plain: OnceLock<Client>,
+}
+
+/// How requests get to their server.
+#[derive(Clone, Debug)]
+pub(crate) struct Ways {
+    pub(crate) trust: ServerTrust,
+    pub(crate) pins: Vec<SpkiPin>,
+    pub(crate) proxy: Option<Url>,
+    pub(crate) extra_headers: ExtraHeaders,
+    /// Where alone the extra headers go.
+    pub(crate) issuers_origin: Origin,
 }
 
 /// How much of an answer is taken, and how long it may take.
@@ -74,8 +95,8 @@ impl Flaw {
 pub(crate) enum HttpFault {
     /// Certainly not sent.
     NotSent(&'static str),
-    /// The server could not prove who it is; certainly not sent.
-    Untrusted,
+    /// The server could not prove who it is, and why; certainly not sent.
+    Untrusted(&'static str),
     /// The system's CA certificates could not be read; certainly not sent.
     NoCertificateStore,
     /// Sent, at least in part: it may have been done.
@@ -86,27 +107,34 @@ impl HttpFault {
     /// What happened.
     pub(crate) const fn why(self) -> &'static str {
         match self {
-            Self::NotSent(why) => why,
-            Self::Untrusted => "the server's certificate is not trusted",
-            Self::NoCertificateStore => "no CA certificates were found on this system",
+            Self::NotSent(why) | Self::Untrusted(why) => why,
+            Self::NoCertificateStore => NO_CERTIFICATE_STORE,
             Self::Lost => "the connection ended before an answer came",
         }
     }
 }
 
 impl Http {
+    pub(crate) const fn new(ways: Ways, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            ways,
+            clock,
+            secured: OnceLock::new(),
+            plain: OnceLock::new(),
+        }
+    }
+
     /// Sends one request once.
     pub(crate) async fn send(&self, request: Request<Bytes>, limits: Limits) -> Result<Answer, HttpFault> {
         if limits.timeout.is_zero() {
             return Err(HttpFault::NotSent("the time for this flow is up"));
         }
-        let client = self
-            .client
-            .get_or_init(build)
-            .as_ref()
-            .ok_or(HttpFault::NoCertificateStore)?;
         let mut request =
             reqwest::Request::try_from(request).map_err(|_| HttpFault::NotSent("the request has no valid address"))?;
+        let client = self.client_for(request.url())?;
+        if request.url().origin() == self.ways.issuers_origin {
+            self.ways.extra_headers.add_to(request.headers_mut());
+        }
         *request.timeout_mut() = Some(limits.timeout);
         let (method, host) = (
             request.method().clone(),
@@ -121,6 +149,22 @@ impl Http {
             Err(fault) => tracing::debug!(%method, host, why = fault.why(), "no answer"),
         }
         outcome
+    }
+
+    fn client_for(&self, url: &Url) -> Result<&Client, HttpFault> {
+        let is_plain = url.scheme() == "http";
+        let client = if is_plain { &self.plain } else { &self.secured };
+        if let Some(client) = client.get() {
+            return Ok(client);
+        }
+        // What is missing on this system may be put there later: a fault is not kept.
+        let built = if is_plain {
+            build(tls_of_nobody()?, None)?
+        } else {
+            let config = tls(&self.ways.trust, &self.ways.pins, Arc::clone(&self.clock))?;
+            build(config, self.ways.proxy.as_ref())?
+        };
+        Ok(client.get_or_init(|| built))
     }
 }
 
@@ -156,8 +200,13 @@ impl std::fmt::Debug for Answer {
     }
 }
 
-fn build() -> Option<Client> {
-    Client::builder()
+/// What to do about a system without CA certificates.
+const NO_CERTIFICATE_STORE: &str =
+    "this system has no CA certificates: install them (package ca-certificates), or set a CA of your own";
+
+fn build(tls: ClientConfig, proxy: Option<&Url>) -> Result<Client, HttpFault> {
+    const UNBUILT: HttpFault = HttpFault::NotSent("the HTTP client could not be built");
+    let mut builder = Client::builder()
         .user_agent(concat!("vestibule/", env!("CARGO_PKG_VERSION")))
         .referer(false)
         .no_proxy()
@@ -166,8 +215,11 @@ fn build() -> Option<Client> {
         .http1_only()
         .pool_max_idle_per_host(0)
         .connect_timeout(CONNECT_TIMEOUT)
-        .build()
-        .ok()
+        .tls_backend_preconfigured(tls);
+    if let Some(proxy) = proxy {
+        builder = builder.proxy(Proxy::https(proxy.as_str()).map_err(|_| UNBUILT)?);
+    }
+    builder.build().map_err(|_| UNBUILT)
 }
 
 async fn read(mut response: reqwest::Response, limit: usize) -> Answer {
@@ -196,8 +248,8 @@ fn classify(error: &reqwest::Error) -> HttpFault {
         HttpFault::NotSent("the request has no valid address")
     } else if !error.is_connect() {
         HttpFault::Lost
-    } else if speaks_of_tls(error) {
-        HttpFault::Untrusted
+    } else if let Some(error) = tls_cause(error) {
+        HttpFault::Untrusted(why_untrusted(error))
     } else if error.is_timeout() {
         HttpFault::NotSent("the server did not take the connection in time")
     } else {
@@ -205,14 +257,14 @@ fn classify(error: &reqwest::Error) -> HttpFault {
     }
 }
 
-/// Whether TLS itself is among the causes. An `io::Error` hides what it wraps from `source`, so it is opened.
-fn speaks_of_tls(error: &(dyn std::error::Error + 'static)) -> bool {
-    if error.is::<rustls::Error>() {
-        return true;
+/// What TLS says, if it is among the causes. An `io::Error` hides what it wraps from `source`, so it is opened.
+fn tls_cause<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    if let Some(found) = error.downcast_ref() {
+        return Some(found);
     }
     let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
     match wrapped {
-        Some(inner) => speaks_of_tls(inner),
-        None => error.source().is_some_and(speaks_of_tls),
+        Some(inner) => tls_cause(inner),
+        None => error.source().and_then(tls_cause),
     }
 }

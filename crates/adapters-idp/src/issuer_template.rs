@@ -4,7 +4,7 @@
 //! compared with the template: same origin, same number of segments, the same segment.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use url::{Host, Url};
+use url::{Host, Origin, Url};
 use vestibule_domain::identifiers::{InvalidParameter, TenantId};
 
 use crate::oidc_settings::InvalidSetting;
@@ -22,6 +22,7 @@ const PROBE: &str = "tenant";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct IssuerTemplate {
     text: String,
+    origin: Origin,
     plain_http_to_loopback: bool,
 }
 
@@ -61,8 +62,14 @@ impl IssuerTemplate {
         }
         Ok(Self {
             text: text.into(),
+            origin: url.origin(),
             plain_http_to_loopback,
         })
+    }
+
+    /// Where every tenant's issuer lies.
+    pub(crate) fn origin(&self) -> Origin {
+        self.origin.clone()
     }
 
     /// The issuer of a tenant.

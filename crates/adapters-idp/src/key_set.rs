@@ -42,6 +42,8 @@ pub(crate) enum InvalidKeySet {
     Malformed,
     /// More keys than are looked at.
     TooManyKeys,
+    /// Two keys that may have made the same signature bear the same id (RFC 7517, section 4.5).
+    DoubledKeyId,
 }
 
 impl InvalidKeySet {
@@ -50,6 +52,7 @@ impl InvalidKeySet {
         match self {
             Self::Malformed => "the key set is no JSON object with a list of keys",
             Self::TooManyKeys => "the key set holds more than 64 keys",
+            Self::DoubledKeyId => "two keys of the key set bear the same id",
         }
     }
 }
@@ -65,13 +68,16 @@ impl KeySet {
         if keys.len() > MAX_KEYS {
             return Err(InvalidKeySet::TooManyKeys);
         }
-        Ok(Self {
-            keys: keys
-                .iter()
-                .filter_map(Value::as_object)
-                .filter_map(Key::parse)
-                .collect(),
-        })
+        let keys: Vec<Key> = keys
+            .iter()
+            .filter_map(Value::as_object)
+            .filter_map(Key::parse)
+            .collect();
+        let is_doubled = |(at, key): (usize, &Key)| keys.iter().skip(at + 1).any(|other| key.is_confused_with(other));
+        if keys.iter().enumerate().any(is_doubled) {
+            return Err(InvalidKeySet::DoubledKeyId);
+        }
+        Ok(Self { keys })
     }
 
     /// Whether there is a key that a token with this header may be signed by.
@@ -170,6 +176,11 @@ impl Key {
             algorithms,
             material,
         })
+    }
+
+    /// Whether a token's header cannot tell the two apart. The same id for another algorithm is another key.
+    fn is_confused_with(&self, other: &Self) -> bool {
+        self.kid.is_some() && self.kid == other.kid && self.algorithms.iter().any(|alg| other.algorithms.contains(alg))
     }
 
     fn verifies(&self, alg: &str, input: &[u8], signature: &[u8]) -> bool {
@@ -303,6 +314,21 @@ mod tests {
             (
                 format!("{{\"keys\":[{{{EC},\"crv\":\"P-256\"}}]}}"),
                 Err(InvalidKeySet::Malformed),
+            ),
+            (
+                format!("{{\"keys\":[{{{EC},\"kid\":\"1\"}},{{{EC},\"kid\":\"1\"}}]}}"),
+                Err(InvalidKeySet::DoubledKeyId),
+            ),
+            (
+                format!("{{\"keys\":[{{{EC},\"kid\":\"1\"}},{{{EC},\"kid\":\"1\",\"use\":\"enc\"}}]}}"),
+                Ok(1),
+            ),
+            (
+                format!(
+                    "{{\"keys\":[{{{EC},\"kid\":\"1\"}},{},{{{EC},\"kid\":\"2\"}},{{{EC}}},{{{EC}}}]}}",
+                    rsa_key(2048, ",\"kid\":\"1\"")
+                ),
+                Ok(5),
             ),
             ("{\"keys\":{}}".into(), Err(InvalidKeySet::Malformed)),
             ("[]".into(), Err(InvalidKeySet::Malformed)),

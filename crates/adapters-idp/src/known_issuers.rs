@@ -9,7 +9,9 @@ use http::header::ACCEPT;
 use http::{Request, StatusCode};
 use url::{Origin, Url};
 use vestibule_domain::instant::BootTime;
+use vestibule_domain::status::Untrusted;
 
+use crate::deadline::Deadline;
 use crate::discovery::{BadMetadata, METADATA_LIFE_S, Metadata};
 use crate::http::{Answer, Http, HttpFault, Limits, MAX_BODY_BYTES, REQUEST_TIMEOUT};
 use crate::issuer_template::Issuer;
@@ -44,7 +46,7 @@ struct Known {
 }
 
 /// Why an issuer is not known. Nothing was sent of an identity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NotKnown {
     /// No answer.
     Fault(HttpFault),
@@ -53,7 +55,7 @@ pub(crate) enum NotKnown {
     /// An answer with another status than 200.
     Status(StatusCode),
     /// An answer that breaks a rule.
-    Bad(&'static str),
+    Bad(Untrusted),
 }
 
 impl KnownIssuers {
@@ -67,7 +69,12 @@ impl KnownIssuers {
     }
 
     /// Metadata and keys of an issuer, fetched where they are missing or old.
-    pub(crate) async fn facts(&self, issuer: &Issuer, needs_proof: bool) -> Result<IssuerFacts, NotKnown> {
+    pub(crate) async fn facts(
+        &self,
+        issuer: &Issuer,
+        needs_proof: bool,
+        end: Deadline,
+    ) -> Result<IssuerFacts, NotKnown> {
         let now = self.time.device().since_boot();
         let known = self
             .known
@@ -78,16 +85,20 @@ impl KnownIssuers {
         let fresh = known.filter(|known| is_younger(known.metadata_fetched, now, Duration::from_secs(METADATA_LIFE_S)));
         let (metadata, metadata_fetched) = match &fresh {
             Some(known) => (Arc::clone(&known.facts.metadata), known.metadata_fetched),
-            None => (Arc::new(self.fetch_metadata(issuer).await?), now),
+            None => (Arc::new(self.fetch_metadata(issuer, end).await?), now),
         };
         let keys_usable =
             fresh.filter(|known| !known.keys_stale || is_younger(known.keys_fetched, now, KEYS_REFETCH_INTERVAL));
         let (keys, keys_fetched, keys_stale) = match keys_usable {
             Some(known) => (known.facts.keys, known.keys_fetched, known.keys_stale),
-            None => (Arc::new(self.fetch_keys(issuer, &metadata.jwks).await?), now, false),
+            None => (
+                Arc::new(self.fetch_keys(issuer, &metadata.jwks, end).await?),
+                now,
+                false,
+            ),
         };
         if needs_proof && !metadata.takes_proofs {
-            return Err(NotKnown::Bad("it does not take proofs with ES256"));
+            return Err(NotKnown::breaks("it does not take proofs with ES256"));
         }
         let facts = IssuerFacts { metadata, keys };
         let known = Known {
@@ -115,29 +126,31 @@ impl KnownIssuers {
         }
     }
 
-    async fn fetch_metadata(&self, issuer: &Issuer) -> Result<Metadata, NotKnown> {
-        let url = issuer.metadata_url().ok_or(NotKnown::Bad("the issuer is no address"))?;
-        let body = self.fetch(issuer, &url, MAX_BODY_BYTES).await?;
+    async fn fetch_metadata(&self, issuer: &Issuer, end: Deadline) -> Result<Metadata, NotKnown> {
+        let url = issuer
+            .metadata_url()
+            .ok_or_else(|| NotKnown::breaks("the issuer is no address"))?;
+        let body = self.fetch(issuer, &url, MAX_BODY_BYTES, end).await?;
         Metadata::parse(&body, issuer, &self.extra_origins).map_err(|BadMetadata(why)| NotKnown::Bad(why))
     }
 
-    async fn fetch_keys(&self, issuer: &Issuer, url: &Url) -> Result<KeySet, NotKnown> {
-        let body = self.fetch(issuer, url, MAX_JWKS_BYTES).await?;
-        KeySet::parse(&body).map_err(|refused| NotKnown::Bad(refused.why()))
+    async fn fetch_keys(&self, issuer: &Issuer, url: &Url, end: Deadline) -> Result<KeySet, NotKnown> {
+        let body = self.fetch(issuer, url, MAX_JWKS_BYTES, end).await?;
+        KeySet::parse(&body).map_err(|refused| NotKnown::breaks(refused.why()))
     }
 
-    async fn fetch(&self, issuer: &Issuer, url: &Url, body_bytes: usize) -> Result<Bytes, NotKnown> {
+    async fn fetch(&self, issuer: &Issuer, url: &Url, body_bytes: usize, end: Deadline) -> Result<Bytes, NotKnown> {
         let request = Request::get(url.as_str())
             .header(ACCEPT, "application/json")
             .body(Bytes::new());
-        let request = request.map_err(|_| NotKnown::Bad("an address that cannot be asked"))?;
+        let request = request.map_err(|_| NotKnown::breaks("an address that cannot be asked"))?;
         let answer = self
             .http
             .send(
                 request,
                 Limits {
                     body_bytes,
-                    timeout: REQUEST_TIMEOUT,
+                    timeout: end.limit(self.time.device(), REQUEST_TIMEOUT),
                 },
             )
             .await;
@@ -147,11 +160,17 @@ impl KnownIssuers {
     }
 }
 
+impl NotKnown {
+    const fn breaks(rule: &'static str) -> Self {
+        Self::Bad(Untrusted::Metadata(rule))
+    }
+}
+
 fn whole(answer: Answer) -> Result<Bytes, NotKnown> {
     match answer.status {
         StatusCode::OK => match answer.flaw {
             None => Ok(answer.body),
-            Some(flaw) => Err(NotKnown::Bad(flaw.why())),
+            Some(flaw) => Err(NotKnown::breaks(flaw.why())),
         },
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => Err(NotKnown::Wait(answer.retry_after())),
         status => Err(NotKnown::Status(status)),

@@ -17,12 +17,15 @@
 
 mod authorization_request;
 mod authorization_walk;
+mod ca_certificates;
 mod conversation;
 mod cookies;
+mod deadline;
 mod discovery;
 mod dpop_key;
 mod engine_wire;
 mod enrolment;
+mod extra_headers;
 mod grant_contents;
 mod http;
 mod id_token;
@@ -37,7 +40,9 @@ mod redirects;
 mod renewal;
 mod revocation;
 mod server_time;
+mod server_trust;
 mod signed_token;
+mod spki_pin;
 mod strict_json;
 mod token_answer;
 mod token_request;
@@ -46,9 +51,10 @@ mod verified_answer;
 
 /// Every default and limit of this adapter; each is defined in the file of its rule.
 pub mod limits {
-    pub use crate::conversation::FLOW_TIMEOUT;
     pub use crate::cookies::MAX_COOKIES;
+    pub use crate::deadline::{FLOW_TIMEOUT, RENEWAL_TIMEOUT};
     pub use crate::discovery::METADATA_LIFE_S;
+    pub use crate::extra_headers::{MAX_EXTRA_HEADER_BYTES, MAX_EXTRA_HEADERS};
     pub use crate::grant_contents::FORMAT;
     pub use crate::http::{
         CONNECT_TIMEOUT, LONGEST_WAIT, MAX_BODY_BYTES, MAX_HEADER_FIELDS, REQUEST_TIMEOUT, TOKEN_TIMEOUT,
@@ -65,7 +71,10 @@ pub mod limits {
     pub use crate::token_answer::MAX_REFRESH_TOKEN_BYTES;
 }
 
+pub use ca_certificates::{CaCertificates, InvalidCertificates};
+pub use extra_headers::{ExtraHeaders, InvalidHeader};
 pub use id_token::{DEVICE_KEY_CLAIM, DEVICE_USER_CLAIM};
 pub use issuer_template::TENANT_PLACEHOLDER;
 pub use oidc_identity_provider::OidcIdentityProvider;
 pub use oidc_settings::{AudienceSettings, DEFAULT_REDIRECT_URI, DeviceProof, InvalidSetting, OidcSettings};
+pub use server_trust::ServerTrust;

@@ -12,6 +12,7 @@ use vestibule_ports::{
 };
 
 use crate::conversation::Conversation;
+use crate::deadline::{Deadline, FLOW_TIMEOUT, RENEWAL_TIMEOUT};
 use crate::dpop_key::DpopKey;
 use crate::enrolment;
 use crate::grant_contents::{GrantContents, UnreadableGrant};
@@ -38,7 +39,7 @@ impl OidcIdentityProvider {
     /// [`InvalidSetting`] names the first setting that cannot be used.
     pub fn new(settings: OidcSettings, clock: Arc<dyn Clock>) -> Result<Self, InvalidSetting> {
         let settings = settings.checked()?;
-        let http = Arc::new(Http::default());
+        let http = Arc::new(Http::new(settings.ways.clone(), Arc::clone(&clock)));
         let time = Arc::new(ServerTime::new(clock));
         let known = KnownIssuers::new(Arc::clone(&http), Arc::clone(&time), settings.extra_origins.clone());
         Ok(Self {
@@ -56,20 +57,20 @@ impl OidcIdentityProvider {
             .ok_or(IdpError::Misconfigured(Untrusted::IssuerChanged))
     }
 
-    async fn facts(&self, issuer: &Issuer, proves: bool) -> Result<IssuerFacts, IdpError> {
-        self.known.facts(issuer, proves).await.map_err(not_known)
+    async fn facts(&self, issuer: &Issuer, proves: bool, end: Deadline) -> Result<IssuerFacts, IdpError> {
+        self.known.facts(issuer, proves, end).await.map_err(not_known)
     }
 
-    fn talk(&self, issuer: Issuer, client_id: &ClientId, facts: IssuerFacts, key: Option<DpopKey>) -> Conversation {
+    fn talk(
+        &self,
+        issuer: Issuer,
+        client_id: &ClientId,
+        facts: IssuerFacts,
+        key: Option<DpopKey>,
+        end: Deadline,
+    ) -> Conversation {
         let network = (Arc::clone(&self.http), Arc::clone(&self.time));
-        Conversation::new(
-            issuer,
-            client_id.as_str(),
-            facts,
-            key,
-            network,
-            self.time.device().since_boot(),
-        )
+        Conversation::new(issuer, client_id.as_str(), facts, key, network, end)
     }
 
     /// A talk about a record: only with the server that the record is bound to.
@@ -87,11 +88,12 @@ impl OidcIdentityProvider {
             return Err(changed);
         }
         let key = if grant.device_proof { Some(derive(key)?) } else { None };
-        let facts = self.facts(&issuer, grant.device_proof).await?;
+        let end = Deadline::begin(self.time.device(), RENEWAL_TIMEOUT);
+        let facts = self.facts(&issuer, grant.device_proof, end).await?;
         if facts.metadata.token_origin() != grant.token_origin {
             return Err(changed);
         }
-        Ok((self.talk(issuer, client_id, facts, key), grant))
+        Ok((self.talk(issuer, client_id, facts, key, end), grant))
     }
 }
 
@@ -112,12 +114,13 @@ impl IdentityProvider for OidcIdentityProvider {
             DeviceProof::Required => Some(derive(&request.key)?),
             DeviceProof::Never => None,
         };
+        let end = Deadline::begin(self.time.device(), FLOW_TIMEOUT);
         let facts = tokio::select! {
             biased;
             () = request.interrupt.raised() => return Err(IdpError::Interrupted { begun: false }),
-            facts = self.facts(&issuer, key.is_some()) => facts?,
+            facts = self.facts(&issuer, key.is_some(), end) => facts?,
         };
-        let talk = self.talk(issuer, &request.client_id, facts, key);
+        let talk = self.talk(issuer, &request.client_id, facts, key, end);
         enrolment::enroll(&talk, &self.settings, &self.known, &request.interrupt).await
     }
 
@@ -177,7 +180,7 @@ fn not_known(why: NotKnown) -> IdpError {
         NotKnown::Fault(fault @ (HttpFault::NotSent(_) | HttpFault::Lost)) => {
             IdpError::Unreachable(Hint::new(fault.why()))
         }
-        NotKnown::Fault(fault @ (HttpFault::Untrusted | HttpFault::NoCertificateStore)) => {
+        NotKnown::Fault(fault @ (HttpFault::Untrusted(_) | HttpFault::NoCertificateStore)) => {
             IdpError::UntrustedServer(Hint::new(fault.why()))
         }
         NotKnown::Wait(retry_after) => IdpError::RateLimited { retry_after },
@@ -185,6 +188,6 @@ fn not_known(why: NotKnown) -> IdpError {
             IdpError::Unreachable(Hint::new(&format!("status {} for the metadata", status.as_u16())))
         }
         NotKnown::Status(_) => IdpError::Misconfigured(Untrusted::Metadata("the issuer publishes none")),
-        NotKnown::Bad(why) => IdpError::Misconfigured(Untrusted::Metadata(why)),
+        NotKnown::Bad(why) => IdpError::Misconfigured(why),
     }
 }

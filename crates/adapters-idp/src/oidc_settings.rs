@@ -6,8 +6,12 @@ use url::{Origin, Url};
 use vestibule_domain::identifiers::Audience;
 use vestibule_domain::single_audience::LONGEST_LIFETIME;
 
+use crate::extra_headers::ExtraHeaders;
+use crate::http::Ways;
 use crate::id_token::DEFAULT_LEEWAY;
 use crate::issuer_template::IssuerTemplate;
+use crate::server_trust::ServerTrust;
+use crate::spki_pin::SpkiPin;
 
 /// Where the IdP sends the answer of an enrolment, unless the host says otherwise: a private scheme (RFC 8252, section
 /// 7.1), compared as text and never requested.
@@ -79,7 +83,7 @@ impl AudienceSettings {
 }
 
 /// The settings of an [`OidcIdentityProvider`](crate::OidcIdentityProvider).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct OidcSettings {
     issuer: String,
     redirect_uri: String,
@@ -88,6 +92,10 @@ pub struct OidcSettings {
     plain_http_to_loopback: bool,
     extra_origins: Vec<String>,
     leeway: Duration,
+    server_trust: ServerTrust,
+    spki_pins: Vec<String>,
+    extra_headers: ExtraHeaders,
+    proxy: Option<String>,
 }
 
 impl OidcSettings {
@@ -103,6 +111,10 @@ impl OidcSettings {
             plain_http_to_loopback: false,
             extra_origins: Vec::new(),
             leeway: DEFAULT_LEEWAY,
+            server_trust: ServerTrust::default(),
+            spki_pins: Vec::new(),
+            extra_headers: ExtraHeaders::default(),
+            proxy: None,
         }
     }
 
@@ -149,6 +161,38 @@ impl OidcSettings {
         self
     }
 
+    /// Which CAs may vouch for the IdP; without this the system's.
+    #[must_use]
+    pub fn with_server_trust(mut self, trust: ServerTrust) -> Self {
+        self.server_trust = trust;
+        self
+    }
+
+    /// One more key that a server may have: the SHA-256 hash of its `SubjectPublicKeyInfo` in base64 (RFC 7469, section
+    /// 2.4). As soon as there is one, every server that is asked over TLS must have a pinned key, those of
+    /// [`with_extra_origin`](Self::with_extra_origin) too, and still a certificate that is trusted. Set the key of the
+    /// next certificate as well, before the server changes to it.
+    #[must_use]
+    pub fn with_spki_pin(mut self, pin: impl Into<String>) -> Self {
+        self.spki_pins.push(pin.into());
+        self
+    }
+
+    /// Headers that go along with every request to the issuer's origin, and to no other origin.
+    #[must_use]
+    pub fn with_extra_headers(mut self, headers: ExtraHeaders) -> Self {
+        self.extra_headers = headers;
+        self
+    }
+
+    /// A proxy (`http://proxy.example:3128`) that tunnels every request over TLS. Without this there is none, whatever
+    /// the environment says. Plain http to a loopback address never goes through it.
+    #[must_use]
+    pub fn with_proxy(mut self, proxy: impl Into<String>) -> Self {
+        self.proxy = Some(proxy.into());
+        self
+    }
+
     /// Checks every setting.
     pub(crate) fn checked(self) -> Result<CheckedSettings, InvalidSetting> {
         let template = IssuerTemplate::parse(&self.issuer, self.plain_http_to_loopback)?;
@@ -165,6 +209,13 @@ impl OidcSettings {
             .iter()
             .map(|text| origin(text, self.plain_http_to_loopback))
             .collect::<Result<_, _>>()?;
+        let ways = Ways {
+            trust: self.server_trust,
+            pins: self.spki_pins.iter().map(|pin| SpkiPin::parse(pin)).collect::<Result<_, _>>()?,
+            proxy: self.proxy.as_deref().map(proxy).transpose()?,
+            extra_headers: self.extra_headers,
+            issuers_origin: template.origin(),
+        };
         Ok(CheckedSettings {
             template,
             redirect_uri: self.redirect_uri,
@@ -172,6 +223,7 @@ impl OidcSettings {
             device_proof: self.device_proof,
             extra_origins,
             leeway: self.leeway,
+            ways,
         })
     }
 }
@@ -185,6 +237,7 @@ pub(crate) struct CheckedSettings {
     pub(crate) device_proof: DeviceProof,
     pub(crate) extra_origins: Vec<Origin>,
     pub(crate) leeway: Duration,
+    pub(crate) ways: Ways,
 }
 
 fn check_redirect_uri(text: &str) -> Result<(), InvalidSetting> {
@@ -255,6 +308,23 @@ fn origin(text: &str, plain_http_to_loopback: bool) -> Result<Origin, InvalidSet
     }
 }
 
+/// A proxy is spoken to without TLS, so that pins name the keys of the IdP alone; what it tunnels is TLS.
+fn proxy(text: &str) -> Result<Url, InvalidSetting> {
+    let invalid = |why| Err(InvalidSetting { setting: "proxy", why });
+    let Ok(url) = Url::parse(text) else {
+        return invalid("is not a URL");
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        invalid("may not name a user or a password")
+    } else if url.scheme() != "http" || url.host().is_none() {
+        invalid("must be of the form http://host:port")
+    } else if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+        invalid("may have nothing behind its port")
+    } else {
+        Ok(url)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -303,6 +373,13 @@ mod tests {
                 settings().with_extra_origin("http://tokens.example"),
                 Some("extra_origins"),
             ),
+            (settings().with_spki_pin("AAAA"), Some("spki_pins")),
+            (settings().with_proxy("proxy.example:3128"), Some("proxy")),
+            (settings().with_proxy("https://proxy.example"), Some("proxy")),
+            (settings().with_proxy("socks5://proxy.example"), Some("proxy")),
+            (settings().with_proxy("http://user:word@proxy.example"), Some("proxy")),
+            (settings().with_proxy("http://proxy.example/path"), Some("proxy")),
+            (settings().with_proxy("http://proxy.example:3128"), None),
             (
                 settings().with_leeway(MAX_LEEWAY + Duration::from_secs(1)),
                 Some("leeway"),

@@ -30,6 +30,6 @@ fn not_answered(fault: HttpFault) -> IdpError {
     let hint = Hint::new(fault.why());
     match fault {
         HttpFault::NotSent(_) | HttpFault::Lost => IdpError::Unreachable(hint),
-        HttpFault::Untrusted | HttpFault::NoCertificateStore => IdpError::UntrustedServer(hint),
+        HttpFault::Untrusted(_) | HttpFault::NoCertificateStore => IdpError::UntrustedServer(hint),
     }
 }

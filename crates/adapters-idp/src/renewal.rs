@@ -81,7 +81,7 @@ fn not_answered(fault: HttpFault) -> IdpError {
     let hint = Hint::new(fault.why());
     match fault {
         HttpFault::NotSent(_) => IdpError::Unreachable(hint),
-        HttpFault::Untrusted | HttpFault::NoCertificateStore => IdpError::UntrustedServer(hint),
+        HttpFault::Untrusted(_) | HttpFault::NoCertificateStore => IdpError::UntrustedServer(hint),
         HttpFault::Lost => IdpError::AnswerLost(hint),
     }
 }

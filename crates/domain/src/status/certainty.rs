@@ -17,7 +17,9 @@ impl Cause {
     pub const fn certainty(&self) -> Certainty {
         match self {
             Self::NotReachable { certainty, .. } | Self::Interrupted { certainty } => *certainty,
-            Self::UntrustedResponse(Untrusted::IssuerChanged | Untrusted::Metadata(_)) => Certainty::NotDone,
+            Self::UntrustedResponse(
+                Untrusted::IssuerChanged | Untrusted::Metadata(_) | Untrusted::AnotherIssuer { .. },
+            ) => Certainty::NotDone,
             Self::AdapterPanicked
             | Self::ContractBroken(_)
             | Self::ShutDown

@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[rustfmt::skip]
-    fn table() -> [Row; 50] {
+    fn table() -> [Row; 51] {
         use Certainty::{MayBeDone as May, NotDone as Not};
         use Retry::{Later, No};
         use StatusType as S;
@@ -89,6 +89,7 @@ mod tests {
             (Cause::UntrustedServer { hint: hint() }, S::UntrustedServer, Not, No, "(server's words)", "certificate"),
             (untrusted(Untrusted::IssuerChanged), S::UntrustedResponse, Not, No, "issuer changed", "do not trust"),
             (untrusted(Untrusted::Metadata("no jwks_uri")), S::UntrustedResponse, Not, No, "metadata: no jwks_uri", "do not trust"),
+            (untrusted(Untrusted::AnotherIssuer { configured: Hint::new("https://a"), named: Hint::new("https://a/") }), S::UntrustedResponse, Not, No, "issuer is \"https://a\", but its metadata says \"https://a/\"", "do not trust"),
             (untrusted(Untrusted::Redirect("no state")), S::UntrustedResponse, May, No, "redirect: no state", "do not trust"),
             (untrusted(Untrusted::IdToken("nonce")), S::UntrustedResponse, May, No, "ID token: nonce", "do not trust"),
             (untrusted(Untrusted::TokenAnswer("no token")), S::UntrustedResponse, May, No, "token answer: no token", "do not trust"),

@@ -1,6 +1,7 @@
 //! Why an answer of the IdP must not be trusted.
 
 use crate::single_audience::Unfit;
+use crate::status::Hint;
 
 /// Why an answer must not be trusted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
@@ -12,6 +13,14 @@ pub enum Untrusted {
     /// The metadata breaks a rule.
     #[error("metadata: {0}")]
     Metadata(&'static str),
+    /// The metadata names another issuer than the settings: compared byte for byte, so that a slash at the end counts.
+    #[error("metadata: the issuer is \"{}\", but its metadata says \"{}\"", .configured.as_str(), .named.as_str())]
+    AnotherIssuer {
+        /// The one that was asked.
+        configured: Hint,
+        /// The one that the metadata names.
+        named: Hint,
+    },
     /// A redirect leads where none may lead, or lacks what it must bring.
     #[error("redirect: {0}")]
     Redirect(&'static str),
