@@ -103,7 +103,18 @@ const fn flaw(error: &PemError) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
     use super::*;
+
+    fn pem(certificate: &rcgen::Certificate) -> String {
+        block("CERTIFICATE", &STANDARD.encode(certificate.der()))
+    }
+
+    fn block(label: &str, body: &str) -> String {
+        format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n")
+    }
 
     fn certificate() -> rcgen::Certificate {
         rcgen::generate_simple_self_signed(vec!["ca.example".to_owned()])
@@ -114,7 +125,7 @@ mod tests {
     #[test]
     fn a_bundle_is_read_whole_from_pem_or_one_certificate_from_der() {
         let (one, two) = (certificate(), certificate());
-        let bundle = format!("# a comment\r\n{}\n# and another\n{}", one.pem(), two.pem());
+        let bundle = format!("# a comment\r\n{}\n# and another\n{}", pem(&one), pem(&two));
         let read = CaCertificates::parse(bundle.as_bytes()).unwrap();
         assert_eq!(read.0, [one.der().clone(), two.der().clone()]);
         assert_eq!(CaCertificates::parse(one.der()).unwrap().0, [one.der().clone()]);
@@ -122,9 +133,8 @@ mod tests {
 
     #[test]
     fn the_certificate_that_spoils_a_bundle_is_named_and_nothing_of_it_is_shown() {
-        let good = certificate().pem();
+        let good = pem(&certificate());
         let canary = "c2VjcmV0LWNhbmFyeQ==";
-        let block = |label: &str, body: &str| format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n");
         let unreadable = |number, why| InvalidCertificates::Unreadable { number, why };
         let table = [
             (String::new(), InvalidCertificates::Empty),

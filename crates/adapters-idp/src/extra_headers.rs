@@ -53,9 +53,7 @@ impl ExtraHeaders {
     ///
     /// # Errors
     /// [`InvalidHeader`] names the first header that cannot be used.
-    pub fn new<N: AsRef<str>, V: AsRef<str>>(
-        headers: impl IntoIterator<Item = (N, V)>,
-    ) -> Result<Self, InvalidHeader> {
+    pub fn new<N: AsRef<str>, V: AsRef<str>>(headers: impl IntoIterator<Item = (N, V)>) -> Result<Self, InvalidHeader> {
         let mut all: Vec<(HeaderName, HeaderValue)> = Vec::new();
         for (name, value) in headers {
             let invalid = |why| InvalidHeader {
@@ -162,7 +160,14 @@ mod tests {
             assert_eq!((error.name.as_str(), error.why), (name, "is not a host's to set"));
             assert!(!format!("{error} {error:?}").contains(CANARY));
         }
-        for name in ["X-Host", "X-Cookie", "Accept-Language", "User-Agent", "Contents", "dpop2"] {
+        for name in [
+            "X-Host",
+            "X-Cookie",
+            "Accept-Language",
+            "User-Agent",
+            "Contents",
+            "dpop2",
+        ] {
             assert!(ExtraHeaders::new([(name, CANARY)]).is_ok(), "{name}");
         }
     }
@@ -213,7 +218,10 @@ mod tests {
         assert_eq!(map["X-KOBIL-ASTCLIENTID"], "canary-id");
         assert_eq!(map["X-KOBIL-ASTCLIENTDATA"], "canary-data");
         let shown = format!("{headers:?} {map:?}");
-        assert!(shown.contains("x-kobil-astclientid") && !shown.contains("canary"), "{shown}");
+        assert!(
+            shown.contains("x-kobil-astclientid") && !shown.contains("canary"),
+            "{shown}"
+        );
         let error = ExtraHeaders::kobil("canary-id", "two words").unwrap_err();
         assert_eq!(error.name, "X-KOBIL-ASTCLIENTDATA");
     }

@@ -211,7 +211,11 @@ impl OidcSettings {
             .collect::<Result<_, _>>()?;
         let ways = Ways {
             trust: self.server_trust,
-            pins: self.spki_pins.iter().map(|pin| SpkiPin::parse(pin)).collect::<Result<_, _>>()?,
+            pins: self
+                .spki_pins
+                .iter()
+                .map(|pin| SpkiPin::parse(pin))
+                .collect::<Result<_, _>>()?,
             proxy: self.proxy.as_deref().map(proxy).transpose()?,
             extra_headers: self.extra_headers,
             issuers_origin: template.origin(),

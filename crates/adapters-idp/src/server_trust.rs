@@ -81,7 +81,10 @@ pub(crate) fn why_untrusted(error: &Error) -> &'static str {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "the server's certificate is for another host"
         }
-        CertificateError::UnknownIssuer => "no CA that is trusted here has signed the server's certificate",
+        // A CA of the same name, but not the one that signed.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "no CA that is trusted here has signed the server's certificate"
+        }
         CertificateError::Other(other) if other.0.is::<NotPinned>() => "the server's key is none of the pinned ones",
         _ => "the server's certificate is not trusted",
     }
@@ -94,10 +97,7 @@ fn provider() -> Arc<CryptoProvider> {
         .unwrap_or_else(|| Arc::new(aws_lc_rs::default_provider()))
 }
 
-fn verifier(
-    trust: &ServerTrust,
-    provider: Arc<CryptoProvider>,
-) -> Result<Arc<dyn ServerCertVerifier>, HttpFault> {
+fn verifier(trust: &ServerTrust, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, HttpFault> {
     match trust {
         ServerTrust::System => Verifier::new(provider)
             .map(|verifier| Arc::new(verifier) as Arc<dyn ServerCertVerifier>)
@@ -115,10 +115,7 @@ fn verifier(
 }
 
 #[cfg(not(target_os = "android"))]
-fn system_and(
-    added: &CaCertificates,
-    provider: Arc<CryptoProvider>,
-) -> Result<Arc<dyn ServerCertVerifier>, HttpFault> {
+fn system_and(added: &CaCertificates, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, HttpFault> {
     Verifier::new_with_extra_roots(added.iter(), provider)
         .map(|verifier| Arc::new(verifier) as Arc<dyn ServerCertVerifier>)
         .map_err(|_| HttpFault::NoCertificateStore)

@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use crate::oidc_settings::InvalidSetting;
 
 /// Bytes of a pin: a SHA-256 hash.
-pub const PIN_BYTES: usize = 32;
+const PIN_BYTES: usize = 32;
 
 /// SHA-256 of a key as it stands in a certificate (`SubjectPublicKeyInfo` in DER).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,6 +9,7 @@
 mod clock;
 mod device;
 mod enrolling;
+mod extra_headers;
 mod hostile_answers;
 mod hostile_redirects;
 mod pinned;
@@ -17,4 +18,6 @@ mod revoking;
 mod signed_tokens;
 mod skewed_clocks;
 mod stub_server;
+mod system_store;
+mod tls_server;
 mod untrusted_servers;

@@ -20,6 +20,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use tracing_subscriber::fmt::MakeWriter;
+use vestibule_adapters_idp::ExtraHeaders;
 
 use crate::device::{Device, settings};
 use crate::stub_server::{StubServer, answer, json, redirect};
@@ -58,8 +59,11 @@ async fn a_full_story_shows_no_secret_anywhere() {
         .finish();
     let _guard = tracing::subscriber::set_default(subscriber);
     let stub = StubServer::start().await;
-    let device = Device::new(settings(&stub.issuer_template()), "acme", 0xAB);
-    let mut shown = vec![format!("{:?}", device.adapter)];
+    let headers = ExtraHeaders::kobil("canary-client-id", "canary-client-data").unwrap();
+    let settings = settings(&stub.issuer_template()).with_extra_headers(headers);
+    let mut shown = vec![format!("{settings:?}")];
+    let device = Device::new(settings, "acme", 0xAB);
+    shown.push(format!("{:?}", device.adapter));
     let token_answers = [
         json(200, TOKENS),
         json(
