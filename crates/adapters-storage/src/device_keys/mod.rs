@@ -3,6 +3,8 @@
 mod device_derivation;
 mod file;
 mod key_file;
+#[cfg(test)]
+pub(crate) mod killable_key;
 mod machine_id;
 mod memory;
 

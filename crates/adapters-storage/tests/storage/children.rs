@@ -41,7 +41,28 @@ pub(crate) struct Running {
 impl Running {
     /// Starts `test` as a child.
     pub(crate) fn start(test: &str, directory: &Path) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        Self::spawn(&mut Command::new(std::env::current_exe().unwrap()), test, directory)
+    }
+
+    /// Starts `test` as a child of another user. It runs a copy in `directory`, for that user may not reach ours.
+    #[cfg(feature = "as-root")]
+    pub(crate) fn start_as(user: u32, test: &str, directory: &Path) -> Self {
+        use std::os::unix::process::CommandExt;
+        let copy = directory.join("tests");
+        // Not by `fs::copy`: a file that is open for writing cannot be run, and a child that another test forks just then
+        // holds it open.
+        let copied = Command::new("cp")
+            .arg(std::env::current_exe().unwrap())
+            .arg(&copy)
+            .status();
+        assert!(copied.unwrap().success());
+        let mut command = Command::new(&copy);
+        command.uid(user).gid(user).current_dir(directory);
+        Self::spawn(&mut command, test, directory)
+    }
+
+    fn spawn(command: &mut Command, test: &str, directory: &Path) -> Self {
+        let mut child = command
             .args(["--exact", test, "--nocapture", "--test-threads=1"])
             .env(DIRECTORY, directory)
             .stdin(Stdio::piped())

@@ -2,6 +2,9 @@
 
 // `cfg(test)` is always true here; it tells clippy that these are tests, where a failed `unwrap` is the right end.
 #[cfg(test)]
+#[cfg(feature = "as-root")]
+mod as_root;
+#[cfg(test)]
 mod aside;
 #[cfg(test)]
 mod children;

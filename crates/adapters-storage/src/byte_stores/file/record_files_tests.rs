@@ -10,6 +10,7 @@ use vestibule_domain::record::{Header, Lookup, Place, Revision};
 use vestibule_ports::{ByteStore, ByteStoreError, Loaded, NamesPage, Replaced, SecureStorage, StoreName};
 
 use super::record_files::RecordFiles;
+use crate::device_keys::killable_key::KillableKey;
 use crate::faulty_calls::{Fault, FaultyCalls};
 use crate::killed_children::{Child, Ended, kill_before_every_call};
 use crate::private_directory::FileSystems;
@@ -216,6 +217,56 @@ fn a_kill_at_any_step_leaves_the_old_record_or_the_new_one() {
         assert!(kills > 15, "{scenario}: killed {kills} times");
         assert_eq!(found.len(), outcomes, "{scenario}: {found:?}");
     }
+}
+
+/// A device whose key and records both lie on planned faults.
+fn first_start(path: &Path, calls: &FaultyCalls) -> Vault {
+    let key = KillableKey::open(&path.with_extension("state"), calls.clone());
+    let records = Killable(open_files(path, calls.clone()).unwrap());
+    Vault::new(
+        std::sync::Arc::new(records),
+        std::sync::Arc::new(key),
+        HashedEntropy::new(1),
+    )
+}
+
+#[test]
+fn a_kill_at_any_step_of_a_first_start_leaves_no_record_without_its_key_and_the_next_start_goes_on() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    if let Some(child) = Child::of_this_process() {
+        return drop(runtime.block_on(begin(&first_start(&child.directory, &child.calls), &new(), "new")));
+    }
+    let test = "byte_stores::file::record_files_tests::\
+                a_kill_at_any_step_of_a_first_start_leaves_no_record_without_its_key_and_the_next_start_goes_on";
+    let (mut nothing, mut key_alone, mut both) = (0, 0, 0);
+    let kills = kill_before_every_call(
+        test,
+        "first start",
+        |_| {},
+        |path, ended| {
+            let state = path.with_extension("state");
+            let has_key = state.join("device-key").exists();
+            let vault = first_start(path, &FaultyCalls::new(Fault::None));
+            let found = runtime.block_on(slot_text(&vault));
+            match (has_key, found.as_deref()) {
+                (false, None) => nothing += 1,
+                (true, None) => key_alone += 1,
+                (true, Some("new")) => both += 1,
+                other => panic!("left: {other:?}"),
+            }
+            assert!(ended == Ended::Killed || found.is_some());
+            if found.is_none() {
+                let _ = runtime.block_on(begin(&vault, &new(), "new"));
+            }
+            assert_eq!(runtime.block_on(slot_text(&vault)).as_deref(), Some("new"));
+            assert_eq!(fs::read_dir(&state).unwrap().count(), 1, "no other key lies about");
+            assert_no_leftovers(path);
+        },
+    );
+    assert!(
+        kills > 40 && nothing > 10 && key_alone > 10 && both > 2,
+        "{kills} kills: {nothing} left nothing, {key_alone} a key, {both} both"
+    );
 }
 
 #[test]
