@@ -123,7 +123,12 @@ impl Sdk {
             FileDeviceKey::open_on(&state_dir, Arc::clone(&entropy), file_systems).map_err(at(&state_dir))?;
         let presence =
             LockFilePresence::open_on(&state_dir, Arc::clone(&entropy), file_systems).map_err(at(&state_dir))?;
-        let vault = Vault::new(Arc::new(store), Arc::new(device_key), Arc::clone(&entropy));
+        let vault = Vault::new(
+            Arc::new(store),
+            Arc::new(device_key),
+            Arc::clone(&clock),
+            Arc::clone(&entropy),
+        );
         let sdk = Self::builder(Arc::new(idp), Arc::new(vault))
             .presence(Arc::new(presence))
             .clock(clock)

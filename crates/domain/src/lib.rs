@@ -17,6 +17,7 @@ pub mod event;
 pub mod freshness;
 pub mod identifiers;
 pub mod instant;
+pub mod lockout;
 pub mod notification;
 pub mod record;
 pub mod record_lease;

@@ -18,6 +18,8 @@ use zeroize::Zeroizing;
 /// - `derive` MUST give the same 32 bytes for the same label and context as long as the key lives,
 ///   and others for others (kept by `a_key_is_made_once_and_read_by_everybody`).
 /// - It MUST be a pseudo-random function of both (kept by `the_published_vectors_follow_from_the_description`).
+/// - `excludes_export` MUST say yes only where nobody, root included, can copy the secret off the device (a TPM, a secure
+///   enclave): only there may passwords be short (kept by `a_short_password_needs_a_device_key_that_cannot_be_copied`).
 /// - `machine` names the machine, not the key; `None` where the platform has no such name.
 ///
 /// | error | means | then |
@@ -54,6 +56,11 @@ pub trait DeviceKey: Send + Sync {
     /// # Errors
     /// See the table.
     async fn machine(&self) -> Result<Option<[u8; 32]>, DeviceKeyError>;
+
+    /// Whether nobody can copy the secret off the device. A file can be copied.
+    fn excludes_export(&self) -> bool {
+        false
+    }
 }
 
 /// Names a device key without telling it: 16 bytes.

@@ -10,9 +10,11 @@
 use hkdf::Hkdf;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use vestibule_domain::secret::GateKey;
 use zeroize::Zeroizing;
 
 use super::EnvelopeError;
+use super::kdf::PasswordKey;
 
 /// Length of every key, in bytes.
 pub(crate) const KEY_BYTES: usize = 32;
@@ -28,6 +30,10 @@ pub(crate) struct DeviceShare(pub Zeroizing<[u8; KEY_BYTES]>);
 pub(crate) enum ModeSecret {
     /// Mode `no` adds nothing to the device key.
     None,
+    /// Mode `password`.
+    Password(PasswordKey),
+    /// Mode `biometric`.
+    Gate(GateKey),
 }
 
 /// Wraps the data key.
@@ -44,9 +50,11 @@ impl Commitment {
 }
 
 impl ModeSecret {
-    const fn expose(&self) -> &[u8] {
+    fn expose(&self) -> &[u8] {
         match self {
             Self::None => &[],
+            Self::Password(key) => key.0.as_slice(),
+            Self::Gate(key) => key.expose(),
         }
     }
 }

@@ -12,7 +12,9 @@
 //! from damage without knowing its layout. The published test vectors are `tests/vectors/format-1.json`.
 
 pub(crate) mod aead;
+pub(crate) mod attempts_entry;
 pub(crate) mod header;
+pub(crate) mod kdf;
 pub(crate) mod key_schedule;
 pub(crate) mod layout;
 pub(crate) mod mac;

@@ -8,17 +8,20 @@ use sha2::{Digest, Sha256};
 use vestibule_domain::authentication_mode::AuthenticationMode;
 use vestibule_domain::identifiers::RecordId;
 use vestibule_domain::record::Unreadable;
-use vestibule_ports::{DeviceKeyId, MAX_GATE_BLOB_BYTES};
+use vestibule_ports::{DeviceKeyId, GateBlob, MAX_GATE_BLOB_BYTES};
 
+use super::kdf::{KdfParameters, SALT_BYTES};
 use super::layout::FORMAT;
 use super::{EnvelopeError, aead, key_schedule};
 
 /// No key derivation function: the mode has no password.
 pub(crate) const KDF_NONE: u8 = 0;
+/// Argon2id, version 1.3 (RFC 9106), 32 bytes long.
+pub(crate) const KDF_ARGON2ID: u8 = 1;
 /// No normalisation: the mode has no password.
 pub(crate) const NORMALISATION_NONE: u8 = 0;
-/// Longest salt that a header may hold, in bytes.
-pub(crate) const MAX_SALT_BYTES: usize = 64;
+/// OpaqueString (RFC 8265, section 4.2).
+pub(crate) const NORMALISATION_OPAQUE_STRING: u8 = 1;
 
 /// One epoch's protection, as it stands in the header and in a record key.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, CborLen)]
@@ -86,6 +89,39 @@ impl Protection {
         }
     }
 
+    /// The protection of mode `password`, before its data key is wrapped.
+    pub(crate) fn with_password(self, kdf: KdfParameters, salt: [u8; SALT_BYTES]) -> Self {
+        Self {
+            mode: code_of_mode(AuthenticationMode::Password),
+            kdf: KDF_ARGON2ID,
+            kdf_memory_kib: kdf.memory_kib(),
+            kdf_passes: kdf.passes(),
+            kdf_lanes: kdf.lanes(),
+            salt: salt.to_vec(),
+            normalisation: NORMALISATION_OPAQUE_STRING,
+            ..self
+        }
+    }
+
+    /// The protection of mode `biometric`, before its data key is wrapped.
+    pub(crate) fn with_gate(self, blob: &GateBlob) -> Self {
+        Self {
+            mode: code_of_mode(AuthenticationMode::Biometric),
+            gate_blob: blob.0.clone(),
+            ..self
+        }
+    }
+
+    /// What the password's derivation takes.
+    pub(crate) fn password_kdf(&self) -> Result<(KdfParameters, [u8; SALT_BYTES]), Unreadable> {
+        let parameters = KdfParameters::of_header(self.kdf_memory_kib, self.kdf_passes, self.kdf_lanes);
+        let salt = self.salt.as_slice().try_into();
+        match (parameters, salt) {
+            (Some(parameters), Ok(salt)) if self.kdf == KDF_ARGON2ID => Ok((parameters, salt)),
+            (Some(_) | None, Ok(_) | Err(_)) => Err(Unreadable::Corrupted),
+        }
+    }
+
     /// `ctx`: what every key of this epoch is derived with. One CBOR array, in exactly this order.
     pub(crate) fn context(&self) -> Result<Vec<u8>, EnvelopeError> {
         let mut encoder = Encoder::new(Vec::with_capacity(256));
@@ -124,27 +160,28 @@ impl Protection {
             .into_iter()
             .find(|mode| code_of_mode(*mode) == self.mode)
             .ok_or(Unreadable::Corrupted)?;
-        let bounded = self.salt.len() <= MAX_SALT_BYTES && self.gate_blob.len() <= MAX_GATE_BLOB_BYTES;
         let fits = match mode {
-            AuthenticationMode::No => self.holds_no_mode_secret(),
-            AuthenticationMode::Password | AuthenticationMode::Biometric => true,
+            AuthenticationMode::No => self.has_no_kdf() && self.gate_blob.is_empty(),
+            AuthenticationMode::Password => {
+                self.password_kdf().is_ok()
+                    && self.normalisation == NORMALISATION_OPAQUE_STRING
+                    && self.gate_blob.is_empty()
+            }
+            AuthenticationMode::Biometric => self.has_no_kdf() && is_gate_blob(&self.gate_blob),
         };
         self.wrap()?;
-        if bounded && fits {
-            Ok(mode)
-        } else {
-            Err(Unreadable::Corrupted)
-        }
+        if fits { Ok(mode) } else { Err(Unreadable::Corrupted) }
     }
 
-    fn holds_no_mode_secret(&self) -> bool {
+    fn has_no_kdf(&self) -> bool {
         let numbers = [self.kdf_memory_kib, self.kdf_passes, self.kdf_lanes];
-        self.kdf == KDF_NONE
-            && self.normalisation == NORMALISATION_NONE
-            && numbers == [0; 3]
-            && self.salt.is_empty()
-            && self.gate_blob.is_empty()
+        self.kdf == KDF_NONE && self.normalisation == NORMALISATION_NONE && numbers == [0; 3] && self.salt.is_empty()
     }
+}
+
+/// Whether a record can keep this blob of its gate: 1..=1,024 bytes.
+pub(crate) const fn is_gate_blob(blob: &[u8]) -> bool {
+    !blob.is_empty() && blob.len() <= MAX_GATE_BLOB_BYTES
 }
 
 /// The number of a mode in the format.

@@ -7,7 +7,7 @@ use super::EnvelopeError;
 use super::aead::{DataKey, TAG_BYTES};
 use super::header::SealedHeader;
 use super::layout;
-use super::mac::IndexKey;
+use super::mac::{IndexKey, Signed};
 
 /// A record whose mac was right: its header is what was written, its body may be opened.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ impl ProvenRecord {
     /// Proves the bytes behind a header that was peeked.
     pub(crate) fn prove(bytes: Vec<u8>, sealed: SealedHeader, index: &IndexKey) -> Result<Self, EnvelopeError> {
         let parts = layout::split(&bytes)?;
-        index.verify(&sealed.protection.record_id, parts.signed, parts.mac)?;
+        index.verify(Signed::Record(&sealed.protection.record_id), parts.signed, parts.mac)?;
         let header = sealed.header()?;
         Ok(Self { bytes, sealed, header })
     }
@@ -55,7 +55,7 @@ pub(crate) fn seal(
     let mut bytes = layout::head(&header, payload.expose().len().saturating_add(TAG_BYTES))?;
     let body = key.seal(&sealed.body_nonce, &bytes, payload.expose())?;
     bytes.extend_from_slice(&body);
-    let mac = index.mac(&sealed.protection.record_id, &bytes)?;
+    let mac = index.mac(Signed::Record(&sealed.protection.record_id), &bytes)?;
     bytes.extend_from_slice(&mac);
     Ok(bytes)
 }

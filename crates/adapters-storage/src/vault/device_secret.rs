@@ -51,6 +51,11 @@ impl DeviceSecret {
         derived.map(DeviceShare).map_err(refused)
     }
 
+    /// Whether nobody can copy the key off the device.
+    pub(super) fn excludes_export(&self) -> bool {
+        self.key.excludes_export()
+    }
+
     /// The machine's name, hashed.
     pub(super) async fn machine(&self) -> Result<Option<[u8; 32]>, StorageError> {
         self.key.machine().await.map_err(refused)

@@ -1,6 +1,7 @@
 //! A secure storage of any place for bytes.
 
 mod aside;
+mod attempts;
 mod device_secret;
 mod listing;
 mod opening;
@@ -18,7 +19,7 @@ use async_trait::async_trait;
 use vestibule_domain::identifiers::RecordHandle;
 use vestibule_domain::record::{Lookup, Place, Revision};
 use vestibule_ports::{
-    ByteStore, Described, DeviceKey, Entropy, Key, Opened, RecordsPage, SecureStorage, StorageError, WriteRequest,
+    ByteStore, Clock, Described, DeviceKey, Entropy, Key, Opened, RecordsPage, SecureStorage, StorageError, WriteRequest,
     Written,
 };
 
@@ -27,6 +28,8 @@ pub use listing::MAX_RECORDS_PER_PAGE;
 pub use seen_generations::MAX_REMEMBERED_RECORDS;
 use seen_generations::SeenGenerations;
 pub use settled_write::MAX_SENDS_OF_ONE_WRITE;
+
+use crate::vault_settings::VaultSettings;
 
 /// A [`SecureStorage`] over a [`ByteStore`]: seals each record under its mode and the device key, and proves what lies
 /// there before anybody believes it.
@@ -38,24 +41,46 @@ pub use settled_write::MAX_SENDS_OF_ONE_WRITE;
 /// - A copy kept aside lies at the handle that is made of its record id, a record in stage `Revoking` at the handle that
 ///   it was written under, every other record at the handle of its slot. Anywhere else a record is corrupted.
 ///
-/// This version seals mode `no`; the first write of any other mode is refused before anything is touched.
+/// - Passwords are derived with Argon2id, counted before they are tried, and delayed when they are wrong: also after a
+///   restart, a boot, and a change of the date ([`vestibule_domain::lockout`]).
 pub struct Vault {
     store: Arc<dyn ByteStore>,
     device: DeviceSecret,
+    clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    settings: VaultSettings,
     seen: SeenGenerations,
+    /// How many derivations were asked for.
+    #[cfg(test)]
+    derivations: std::sync::atomic::AtomicUsize,
 }
 
 impl Vault {
     /// A vault in a place for bytes. Nothing is read or made yet.
     #[must_use]
-    pub fn new(store: Arc<dyn ByteStore>, device_key: Arc<dyn DeviceKey>, entropy: Arc<dyn Entropy>) -> Self {
+    pub fn new(
+        store: Arc<dyn ByteStore>,
+        device_key: Arc<dyn DeviceKey>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
         Self {
             store,
             device: DeviceSecret::new(device_key),
+            clock,
             entropy,
+            settings: VaultSettings::DEFAULT,
             seen: SeenGenerations::default(),
+            #[cfg(test)]
+            derivations: std::sync::atomic::AtomicUsize::new(0),
         }
+    }
+
+    /// The same vault with other settings.
+    #[must_use]
+    pub fn with_settings(mut self, settings: VaultSettings) -> Self {
+        self.settings = settings;
+        self
     }
 }
 

@@ -20,12 +20,13 @@ impl Vault {
         let Lookup::Present(found) = self.find(record_names::handle_of_place(place)).await? else {
             return Ok(Lookup::Absent);
         };
-        let gate_blob = &found.record.sealed.protection.gate_blob;
-        let described = Described::new(found.handle, found.revision, found.record.header);
+        let lock_out = self.lock_out(&found.record).await?;
+        let gate_blob = found.record.sealed.protection.gate_blob;
+        let described = Described::new(found.handle, found.revision, found.record.header).with_lock_out(lock_out);
         Ok(Lookup::Present(if gate_blob.is_empty() {
             described
         } else {
-            described.with_gate_blob(GateBlob(gate_blob.clone()))
+            described.with_gate_blob(GateBlob(gate_blob))
         }))
     }
 

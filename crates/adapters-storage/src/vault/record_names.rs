@@ -15,7 +15,7 @@ const ATTEMPTS_SUFFIX: &str = ".attempts";
 pub(super) enum EntryKind {
     /// A record.
     Record(RecordHandle),
-    /// A count of wrong passwords, written by a version that has them.
+    /// The counts of wrong passwords at a slot.
     Attempts,
     /// None of ours.
     Foreign,
@@ -52,6 +52,11 @@ pub(super) fn handle_of_place(place: &Place) -> RecordHandle {
 /// The name of a handle.
 pub(super) fn name_of(handle: RecordHandle) -> Result<StoreName, StorageError> {
     StoreName::new(&handle.to_string()).ok_or(StorageError::Unavailable("a handle is no store name"))
+}
+
+/// The name of the entry that counts wrong passwords at a slot.
+pub(super) fn name_of_attempts(slot: RecordHandle) -> Result<StoreName, StorageError> {
+    StoreName::new(&format!("{slot}{ATTEMPTS_SUFFIX}")).ok_or(StorageError::Unavailable("a slot is no store name"))
 }
 
 /// What a name says.

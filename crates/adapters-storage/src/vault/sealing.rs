@@ -1,20 +1,22 @@
 //! Makes the bytes of a record, under a new protection or under the one that it has.
 
+use vestibule_domain::authentication_mode::AuthenticationMode;
 use vestibule_domain::identifiers::{InvalidParameter, RecordHandle};
 use vestibule_domain::record::{Header, Lookup, Unreadable};
-use vestibule_domain::secret::{Payload, RecordKey};
+use vestibule_domain::secret::{Password, Payload, RecordKey};
 use vestibule_ports::{Content, Credential, DeviceKeyId, StorageError};
 
-use super::opening::mode_secret;
 use super::record_names::{self, EntryKind};
 use super::{Vault, reading};
 use crate::envelope::aead::{DataKey, make_nonce};
 use crate::envelope::header::SealedHeader;
+use crate::envelope::kdf::SALT_BYTES;
 use crate::envelope::key_schedule::{ModeSecret, derive_key_encryption_key};
-use crate::envelope::protection::{Protection, Wrap};
+use crate::envelope::protection::{Protection, Wrap, is_gate_blob};
 use crate::envelope::record_key::OpenedKey;
 use crate::envelope::sealed_record::{self, ProvenRecord};
 use crate::envelope::without_randomness;
+use crate::password_preparation;
 
 /// So many names are asked for at once when it is to be proven that no record exists.
 const PROOF_PAGE: usize = 64;
@@ -47,9 +49,11 @@ impl Vault {
         payload: &Payload,
         credential: &Credential,
     ) -> Result<Sealed, StorageError> {
-        let secret = mode_secret(header.mode, credential)?;
+        self.check_new_credential(header.mode, credential)?;
         let device_key = self.device_key_for_sealing().await?;
-        let (protection, data_key) = self.protect(header, device_key, &secret).await?;
+        let bare = Protection::of_mode_no(header.record_id, header.epoch, device_key);
+        let (bare, secret) = self.lock_with(bare, credential).await?;
+        let (protection, data_key) = self.wrap_new_data_key(bare, &secret).await?;
         let bytes = self.seal_body(handle, header, protection, &data_key, payload).await?;
         let index = self.device.index_key(device_key).await?;
         let proven = ProvenRecord::prove(bytes.clone(), ProvenRecord::peek(&bytes)?, &index)?;
@@ -123,13 +127,55 @@ impl Vault {
         }
     }
 
-    async fn protect(
+    /// What can be refused about a credential is refused before anything is made.
+    fn check_new_credential(&self, mode: AuthenticationMode, credential: &Credential) -> Result<(), StorageError> {
+        match (mode, credential) {
+            (AuthenticationMode::No, Credential::None) => Ok(()),
+            (AuthenticationMode::Password, Credential::Password(password)) => self.check_new_password(password),
+            (AuthenticationMode::Biometric, Credential::Biometric { blob, .. }) if is_gate_blob(&blob.0) => Ok(()),
+            (AuthenticationMode::Biometric, Credential::Biometric { .. }) => Err(StorageError::Unsupported(GATE_BLOB)),
+            (
+                AuthenticationMode::No | AuthenticationMode::Password | AuthenticationMode::Biometric,
+                Credential::None | Credential::Password(_) | Credential::Biometric { .. },
+            ) => Err(StorageError::Unsupported(OTHER_MODE)),
+        }
+    }
+
+    fn check_new_password(&self, password: &Password) -> Result<(), StorageError> {
+        let min_characters = self.settings.min_characters(self.device.excludes_export());
+        password_preparation::prepare(password)
+            .and_then(|prepared| password_preparation::check_new(&prepared, min_characters))
+            .map_err(StorageError::Unsupported)
+    }
+
+    /// What the mode adds to a protection, and its secret.
+    async fn lock_with(
         &self,
-        header: &Header,
-        device_key: DeviceKeyId,
+        bare: Protection,
+        credential: &Credential,
+    ) -> Result<(Protection, ModeSecret), StorageError> {
+        match credential {
+            Credential::None => Ok((bare, ModeSecret::None)),
+            Credential::Password(password) => {
+                let prepared = password_preparation::prepare(password).map_err(StorageError::Unsupported)?;
+                let mut salt = [0; SALT_BYTES];
+                self.entropy.fill(&mut salt).map_err(without_randomness)?;
+                let key = self
+                    .reserve_kdf(self.settings.kdf)
+                    .await?
+                    .derive(prepared, salt)
+                    .await?;
+                Ok((bare.with_password(self.settings.kdf, salt), ModeSecret::Password(key)))
+            }
+            Credential::Biometric { key, blob } => Ok((bare.with_gate(blob), ModeSecret::Gate(key.clone()))),
+        }
+    }
+
+    async fn wrap_new_data_key(
+        &self,
+        mut protection: Protection,
         secret: &ModeSecret,
     ) -> Result<(Protection, DataKey), StorageError> {
-        let mut protection = Protection::of_mode_no(header.record_id, header.epoch, device_key);
         let context = protection.context()?;
         let share = self.device.share(&context).await?;
         let (key, commitment) = derive_key_encryption_key(&context, &share, secret)?;
@@ -165,6 +211,14 @@ impl Vault {
     }
 }
 
+const OTHER_MODE: InvalidParameter = InvalidParameter {
+    field: "authentication_mode",
+    why: "does not fit the credential",
+};
+const GATE_BLOB: InvalidParameter = InvalidParameter {
+    field: "gate_blob",
+    why: "is not 1 to 1,024 bytes long: the biometric gate breaks its contract",
+};
 const OTHER_PROTECTION: StorageError = StorageError::Unsupported(InvalidParameter {
     field: "header",
     why: "changes what a reseal must keep: record id, epoch or mode",

@@ -1,5 +1,7 @@
 //! Writes a record where the state is the expected one.
 
+use vestibule_domain::authentication_mode::AuthenticationMode;
+use vestibule_domain::record::{Header, Lookup};
 use vestibule_domain::secret::RecordKey;
 use vestibule_ports::{Content, DeviceKeyId, StorageError, WriteRequest, Written};
 
@@ -13,6 +15,7 @@ impl Vault {
         let header = &request.header;
         let handle = record_names::handle_for_write(&request.place, header)?;
         let Sealed { bytes, key } = self.seal(handle, header, &request.content).await?;
+        self.begin_to_count_for(header, &request.content).await?;
         let mark = WriteMark::of(header);
         let settled = self.settle(handle, request.expected, bytes.clone(), mark).await?;
         self.seen.wrote(header);
@@ -22,6 +25,24 @@ impl Vault {
             self.key_of_earlier_try(settled.bytes, &request.content, key).await?
         };
         Ok(Written::new(settled.revision, key).with_room(settled.room))
+    }
+
+    /// Before the first record in mode `password` lies there, its guesses are counted: it would be locked out otherwise.
+    async fn begin_to_count_for(&self, header: &Header, content: &Content) -> Result<(), StorageError> {
+        match (content, header.mode) {
+            (Content::Seal { .. }, AuthenticationMode::Password) => {
+                let Lookup::Present(device_key) = self.device.id().await? else {
+                    return Err(StorageError::Unavailable(
+                        "the device key went away; nothing was written",
+                    ));
+                };
+                self.begin_to_count(header, device_key).await
+            }
+            (
+                Content::Seal { .. } | Content::Reseal { .. },
+                AuthenticationMode::No | AuthenticationMode::Password | AuthenticationMode::Biometric,
+            ) => Ok(()),
+        }
     }
 
     /// An earlier try of the same write stands, sealed anew with a data key of its own.

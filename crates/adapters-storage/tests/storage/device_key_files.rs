@@ -90,7 +90,7 @@ async fn a_restored_backup_without_the_state_directory_is_told_and_gets_no_new_k
     let store = Arc::new(MemoryByteStore::default());
     let vault = |path: &str| {
         let key = Arc::new(open_key(&directory.path().join(path)));
-        (Vault::new(store.clone(), key.clone(), HashedEntropy::new(1)), key)
+        (Vault::new(store.clone(), key.clone(), clock(), HashedEntropy::new(1)), key)
     };
     let header = header(1, "app", active());
     let _ = begin(&vault("state").0, &header, "text").await;
@@ -187,7 +187,7 @@ fn file_vault(directory: &Path) -> (Vault, Arc<FileDeviceKey>) {
     let key = Arc::new(open_key(&directory.join("state")));
     let entropy = HashedEntropy::new(u64::from(std::process::id()));
     let store = FileByteStore::open(directory.join("records"), entropy.clone()).unwrap();
-    (Vault::new(Arc::new(store), key.clone(), entropy), key)
+    (Vault::new(Arc::new(store), key.clone(), clock(), entropy), key)
 }
 
 /// A byte store in which somebody else writes a first record just before it is proven that there is none.
@@ -230,7 +230,7 @@ async fn a_first_start_that_another_one_overtook_seals_with_the_key_that_the_oth
     let store = Arc::new(MemoryByteStore::default());
     let on_it = |store: Arc<dyn ByteStore>| {
         let key = Arc::new(open_key(&directory.path().join("state")));
-        Vault::new(store, key, HashedEntropy::new(1))
+        Vault::new(store, key, clock(), HashedEntropy::new(1))
     };
     let vault = on_it(Arc::new(Overtaken {
         store: store.clone(),

@@ -53,7 +53,7 @@ async fn what_does_not_re_open_replaces_nothing() {
         inner: device(),
         derived: Mutex::new(0),
     };
-    let vault = Vault::new(store, Arc::new(forgetful), HashedEntropy::new(2));
+    let vault = Vault::new(store, Arc::new(forgetful), clock(), HashedEntropy::new(2));
     let refused = write(&vault, Some(&written.revision), &reprotected(&first), sealed("two")).await;
     assert!(
         matches!(refused, Err(StorageError::Unavailable(why)) if why.contains("does not re-open")),

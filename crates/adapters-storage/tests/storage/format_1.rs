@@ -184,7 +184,7 @@ async fn the_vault_writes_the_published_bytes_and_reads_them() {
         let random = [&inputs.data_key[..], &inputs.wrap_nonce, &inputs.body_nonce].concat();
         let store = Arc::new(MemoryByteStore::default());
         let entropy = Arc::new(Given(Mutex::new(random)));
-        let vault = Vault::new(store.clone(), Arc::new(device_of(&inputs)), entropy);
+        let vault = Vault::new(store.clone(), Arc::new(device_of(&inputs)), clock(), entropy);
         let place = place_of(&inputs, &header);
         let request = WriteRequest::new(place.clone(), None, header.clone(), sealed(inputs.payload));
         vault.write(request).await.unwrap();
@@ -239,7 +239,7 @@ async fn the_golden_file_of_format_1_is_read() {
     fs::write(&file, GOLDEN).unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
 
-    let vault = Vault::new(store, Arc::new(device_of(&inputs)), HashedEntropy::new(1));
+    let vault = Vault::new(store, Arc::new(device_of(&inputs)), clock(), HashedEntropy::new(1));
     let opened = vault
         .open(Place::Slot(header.slot.clone()), Key::Credential(Credential::None))
         .await

@@ -6,10 +6,7 @@ use vestibule_adapters_storage::{MemoryByteStore, MemoryDeviceKey, Vault};
 use vestibule_domain::authentication_mode::AuthenticationMode;
 use vestibule_domain::identifiers::{RecordHandle, WriteId};
 use vestibule_domain::record::{Lookup, Place, Unreadable};
-use vestibule_domain::secret::{GateKey, Password};
-use vestibule_ports::{
-    ByteStore, Content, Credential, DeviceKey, GateBlob, Key, SecureStorage, StorageError, StoreName, WriteRequest,
-};
+use vestibule_ports::{ByteStore, Credential, DeviceKey, Key, SecureStorage, StorageError, StoreName, WriteRequest};
 
 use super::support::*;
 
@@ -47,31 +44,31 @@ async fn every_stage_comes_back_as_it_was_written() {
 }
 
 #[tokio::test]
-async fn a_mode_that_is_not_kept_is_refused_before_anything_is_touched() {
-    let password = Credential::Password(Password::new("correct horse".into()));
-    let biometric = Credential::Biometric {
-        key: GateKey::new([1; 32]),
-        blob: GateBlob(vec![1]),
-    };
-    for (mode, credential) in [
-        (AuthenticationMode::Password, password.clone()),
-        (AuthenticationMode::Biometric, biometric),
-        (AuthenticationMode::Password, Credential::None),
-        (AuthenticationMode::No, password),
-    ] {
+async fn what_cannot_be_sealed_under_is_refused_before_anything_is_touched() {
+    let right = || password("correct horse");
+    let table = [
+        (AuthenticationMode::Password, Credential::None, "authentication_mode"),
+        (AuthenticationMode::Password, gate(1), "authentication_mode"),
+        (AuthenticationMode::No, right(), "authentication_mode"),
+        (AuthenticationMode::No, gate(1), "authentication_mode"),
+        (AuthenticationMode::Biometric, right(), "authentication_mode"),
+        (AuthenticationMode::Biometric, Credential::None, "authentication_mode"),
+        (AuthenticationMode::Biometric, gate_with(1, vec![]), "gate_blob"),
+        (AuthenticationMode::Biometric, gate_with(1, vec![0; 1025]), "gate_blob"),
+        (AuthenticationMode::Password, password(""), "password"),
+        (AuthenticationMode::Password, password("1234567"), "password"),
+        (AuthenticationMode::Password, password("correct\thorse"), "password"),
+        (AuthenticationMode::Password, password(&"x".repeat(1025)), "password"),
+    ];
+    for (mode, credential, field) in table {
         let store = Arc::new(MemoryByteStore::default());
         let device = Arc::new(MemoryDeviceKey::absent(HashedEntropy::new(3)));
-        let vault = Vault::new(store.clone(), device.clone(), HashedEntropy::new(1));
-        let mut header = header(1, "app", enrolling());
-        header.mode = mode;
-        let content = Content::Seal {
-            payload: payload("text"),
-            credential,
-        };
-        let refused = write(&vault, None, &header, content).await.unwrap_err();
+        let vault = Vault::new(store.clone(), device.clone(), clock(), HashedEntropy::new(1));
+        let header = in_mode(mode, header(1, "app", enrolling()));
+        let refused = write(&vault, None, &header, sealed_under("text", credential)).await;
         assert!(
-            matches!(refused, StorageError::Unsupported(parameter) if parameter.field == "authentication_mode"),
-            "{refused:?}"
+            matches!(refused, Err(StorageError::Unsupported(parameter)) if parameter.field == field),
+            "{mode}: {refused:?}"
         );
         assert!(store.names(None, 10).await.unwrap().names.is_empty());
         assert_eq!(device.id().await.unwrap(), Lookup::Absent);
@@ -83,9 +80,11 @@ async fn a_password_opens_no_record_of_mode_no() {
     let (vault, _) = vault();
     let header = header(1, "app", active());
     let _ = begin(&vault, &header, "text").await;
-    let password = Key::Credential(Credential::Password(Password::new("correct horse".into())));
     assert_eq!(
-        vault.open(place(&header), password).await.unwrap_err(),
+        vault
+            .open(place(&header), Key::Credential(password("correct horse")))
+            .await
+            .unwrap_err(),
         StorageError::WrongCredential
     );
 }
@@ -180,7 +179,7 @@ async fn the_device_key_is_made_only_after_it_was_proven_that_no_record_exists()
             store.replace(name, None, b"anything".to_vec()).await.unwrap();
         }
         let device = Arc::new(MemoryDeviceKey::absent(HashedEntropy::new(3)));
-        let vault = Vault::new(store, device.clone(), HashedEntropy::new(1));
+        let vault = Vault::new(store, device.clone(), clock(), HashedEntropy::new(1));
         let written = write(&vault, None, &header(1, "app", active()), sealed("one")).await;
         assert_eq!(written.as_ref().err(), refused.map(StorageError::Unreadable).as_ref());
         assert_eq!(device.id().await.unwrap() == Lookup::Absent, refused.is_some());

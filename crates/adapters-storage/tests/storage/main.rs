@@ -21,6 +21,10 @@ mod life;
 #[cfg(test)]
 mod lost_answers;
 #[cfg(test)]
+mod lockout;
+#[cfg(test)]
+mod password;
+#[cfg(test)]
 mod presence;
 #[cfg(test)]
 mod reference;

@@ -3,15 +3,18 @@
 use std::sync::{Arc, Mutex};
 
 use sha2::{Digest, Sha256};
-use vestibule_adapters_storage::{MemoryByteStore, MemoryDeviceKey, Vault};
+use vestibule_adapters_storage::{
+    KdfParameters, MIN_KDF_MEMORY_KIB, MIN_KDF_PASSES, MemoryByteStore, MemoryDeviceKey, Vault, VaultSettings,
+};
 use vestibule_domain::authentication_mode::AuthenticationMode;
 use vestibule_domain::identifiers::{ClientId, OwnerId, RealmId, RecordHandle, RecordId, TenantId, UserId, WriteId};
 use vestibule_domain::instant::{BootTime, WallTime};
 use vestibule_domain::record::{Header, Lease, Lookup, OutdatedCause, Place, Revision, Slot, Stage};
-use vestibule_domain::secret::{Payload, RecordKey};
+use vestibule_domain::secret::{GateKey, Password, Payload, RecordKey};
+use vestibule_ports::testing::ManualClock;
 use vestibule_ports::{
-    ByteStore, Content, Credential, Entropy, EntropyError, Key, Opened, SecureStorage, StorageError, StoreName,
-    WriteRequest, Written,
+    ByteStore, Content, Credential, Entropy, EntropyError, GateBlob, Key, Opened, SecureStorage, StorageError,
+    StoreName, WriteRequest, Written,
 };
 
 /// Bytes that repeat themselves from run to run: SHA-256 of a seed and a counter.
@@ -55,7 +58,12 @@ pub(crate) fn vault() -> (Vault, Arc<MemoryByteStore>) {
 }
 
 pub(crate) fn vault_on(store: Arc<dyn ByteStore>, device: MemoryDeviceKey) -> Vault {
-    Vault::new(store, Arc::new(device), HashedEntropy::new(1))
+    Vault::new(store, Arc::new(device), clock(), HashedEntropy::new(1))
+}
+
+/// A clock that stands still.
+pub(crate) fn clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::new())
 }
 
 pub(crate) fn slot(client: &str) -> Slot {
@@ -105,9 +113,14 @@ pub(crate) fn next(header: &Header) -> Header {
 
 /// The header of the next epoch.
 pub(crate) fn reprotected(header: &Header) -> Header {
+    reprotected_in(AuthenticationMode::No, header)
+}
+
+/// The header of the next epoch, in a mode.
+pub(crate) fn reprotected_in(mode: AuthenticationMode, header: &Header) -> Header {
     let mut id = *header.write_id.as_bytes();
     id[1] = id[1].wrapping_add(1);
-    header.reprotected(WriteId::from_bytes(id), header.stage.clone(), AuthenticationMode::No)
+    header.reprotected(WriteId::from_bytes(id), header.stage.clone(), mode)
 }
 
 pub(crate) fn payload(text: &str) -> Payload {
@@ -119,6 +132,40 @@ pub(crate) fn sealed(text: &str) -> Content {
         payload: payload(text),
         credential: Credential::None,
     }
+}
+
+pub(crate) fn sealed_under(text: &str, credential: Credential) -> Content {
+    Content::Seal {
+        payload: payload(text),
+        credential,
+    }
+}
+
+pub(crate) fn password(text: &str) -> Credential {
+    Credential::Password(Password::new(text.to_owned()))
+}
+
+/// What the gate gave for a key of these bytes.
+pub(crate) fn gate(key: u8) -> Credential {
+    gate_with(key, vec![0xb1; 40])
+}
+
+pub(crate) fn gate_with(key: u8, blob: Vec<u8>) -> Credential {
+    Credential::Biometric {
+        key: GateKey::new([key; 32]),
+        blob: GateBlob(blob),
+    }
+}
+
+/// The same header in another mode.
+pub(crate) fn in_mode(mode: AuthenticationMode, header: Header) -> Header {
+    Header { mode, ..header }
+}
+
+/// The cheapest derivation that a host may set.
+pub(crate) fn cheap() -> VaultSettings {
+    let floor = KdfParameters::new(MIN_KDF_MEMORY_KIB, MIN_KDF_PASSES, 1).unwrap();
+    VaultSettings::DEFAULT.with_kdf(floor)
 }
 
 pub(crate) fn resealed(text: &str, key: &RecordKey) -> Content {

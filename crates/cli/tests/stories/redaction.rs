@@ -7,10 +7,10 @@ use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
 use axum::response::Response;
 use serde_json::Value;
-use vestibule::SystemEntropy;
 use vestibule::identifiers::RecordHandle;
 use vestibule::ports::{Credential, Key, SecureStorage as _};
 use vestibule::record::Place;
+use vestibule::{SystemClock, SystemEntropy};
 use vestibule_adapters_storage::{FileByteStore, FileDeviceKey, Vault};
 use vestibule_dev_idp::scenes::{LoseTokenAnswer, RequestFacts, Scene, Work};
 use vestibule_dev_idp::{DevIdp, Settings};
@@ -116,7 +116,7 @@ async fn payload(device: &Device) -> Vec<u8> {
     let entropy = Arc::new(SystemEntropy);
     let store = FileByteStore::open(device.data_dir(), entropy.clone()).unwrap();
     let key = FileDeviceKey::open(device.state_dir(), entropy.clone()).unwrap();
-    let vault = Vault::new(Arc::new(store), Arc::new(key), entropy);
+    let vault = Vault::new(Arc::new(store), Arc::new(key), Arc::new(SystemClock), entropy);
     let names = std::fs::read_dir(device.data_dir())
         .unwrap()
         .map(|entry| entry.unwrap().file_name());

@@ -226,6 +226,7 @@ fn first_start(path: &Path, calls: &FaultyCalls) -> Vault {
     Vault::new(
         std::sync::Arc::new(records),
         std::sync::Arc::new(key),
+        crate::support::clock(),
         HashedEntropy::new(1),
     )
 }

@@ -58,7 +58,7 @@ async fn a_first_start_on_a_read_only_file_system_makes_no_key() {
     let state = disk.path().join("state");
     let key = Arc::new(FileDeviceKey::open(&state, entropy()).unwrap());
     let store = Arc::new(open_store(&disk.path().join("records")).unwrap());
-    let vault = Vault::new(store, key.clone(), entropy());
+    let vault = Vault::new(store, key.clone(), clock(), entropy());
     disk.make_read_only();
     assert_eq!(key.make().await.unwrap_err(), DeviceKeyError::Unavailable(READ_ONLY));
     assert_eq!(key.id().await.unwrap(), Lookup::Absent);
