@@ -57,7 +57,10 @@ pub use outcome::{Counters, EnrolledUser, IamToken, Information, KnownContent, K
 pub use sdk::{Answer, Failure, Sdk};
 pub use sdk_settings::{AnonymityPolicy, SdkSettings};
 #[cfg(feature = "standard")]
-pub use standard::{AudienceSettings, DeviceProof, FileSystems, InvalidSetting, OidcSettings, OpenError, Settings};
+pub use standard::{
+    AudienceSettings, CaCertificates, DeviceProof, ExtraHeaders, FileSystems, InvalidCertificates, InvalidHeader,
+    InvalidSetting, OidcSettings, OpenError, ServerTrust, Settings,
+};
 pub use system_clock::SystemClock;
 pub use system_entropy::SystemEntropy;
 pub use vestibule_domain::authentication_mode::AuthenticationMode;

@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use vestibule_adapters_idp::OidcIdentityProvider;
-pub use vestibule_adapters_idp::{AudienceSettings, DeviceProof, InvalidSetting, OidcSettings};
+pub use vestibule_adapters_idp::{
+    AudienceSettings, CaCertificates, DeviceProof, ExtraHeaders, InvalidCertificates, InvalidHeader, InvalidSetting,
+    OidcSettings, ServerTrust,
+};
 pub use vestibule_adapters_storage::FileSystems;
 use vestibule_adapters_storage::{FileByteStore, FileDeviceKey, LockFilePresence, Vault};
 use vestibule_domain::identifiers::InvalidParameter;
@@ -18,7 +21,7 @@ use crate::system_clock::SystemClock;
 use crate::system_entropy::SystemEntropy;
 
 /// What [`Sdk::open`] wires. Every default and limit lives in the adapter that it belongs to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     idp: OidcSettings,
     data_dir: PathBuf,

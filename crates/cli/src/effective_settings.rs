@@ -7,6 +7,7 @@ use vestibule::identifiers::{Audience, DEFAULT_CLIENT_ID};
 use vestibule::{AnonymityPolicy, AudienceSettings, DeviceProof, FileSystems, OidcSettings, SdkSettings, Settings};
 
 use crate::global_options::GlobalOptions;
+use crate::idp_connection::with_connection;
 use crate::settings_layer::{
     AnonymityWord, AudienceEntry, DeviceProofWord, Environment, InvalidSettings, SettingsLayer, non_empty,
 };
@@ -117,7 +118,7 @@ impl EffectiveSettings {
         for entry in self.audiences() {
             idp = idp.with_audience(entry.checked()?);
         }
-        Ok(idp)
+        with_connection(idp, layers)
     }
 
     fn with_directories(&self, idp: OidcSettings) -> Settings {
@@ -279,7 +280,7 @@ mod tests {
     fn every_setting_can_stand_in_the_file_and_a_variable_counts_before_it() {
         /// What a setting is, in text.
         type Look = fn(&SettingsLayer) -> String;
-        let table: [(&str, &str, &str, Look); 13] = [
+        let table: [(&str, &str, &str, Look); 18] = [
             ("issuer = 'a'", "ISSUER", "b", |all| format!("{:?}", all.issuer)),
             ("tenant = 'a'", "TENANT", "b", |all| format!("{:?}", all.tenant)),
             ("client_id = 'a'", "CLIENT_ID", "b", |all| {
@@ -301,6 +302,17 @@ mod tests {
             ("extra_origins = ['a']", "EXTRA_ORIGINS", "b,c", |all| {
                 format!("{:?}", all.extra_origins)
             }),
+            ("ca_file = '/a'", "CA_FILE", "/b", |all| format!("{:?}", all.ca_file)),
+            ("ca_replaces_system = true", "CA_REPLACES_SYSTEM", "false", |all| {
+                format!("{:?}", all.ca_replaces_system)
+            }),
+            ("spki_pins = ['a']", "SPKI_PINS", "b,c", |all| {
+                format!("{:?}", all.spki_pins)
+            }),
+            ("extra_headers = { a = 'x' }", "EXTRA_HEADERS", "b: y\nc: z", |all| {
+                format!("{:?}", all.extra_headers)
+            }),
+            ("proxy = 'a'", "PROXY", "b", |all| format!("{:?}", all.proxy)),
             ("anonymity = 'refuse'", "ANONYMITY", "warn", |all| {
                 format!("{:?}", all.anonymity)
             }),
@@ -492,11 +504,13 @@ mod tests {
     }
 
     #[test]
-    fn a_relative_directory_is_meant_from_the_file_that_names_it() {
+    fn a_relative_path_is_meant_from_the_file_that_names_it() {
         let file = Path::new("/etc/vestibule/settings.toml");
-        let layer = SettingsLayer::from_toml("data_dir = 'data'\nstate_dir = '/state'", file).unwrap();
+        let layer =
+            SettingsLayer::from_toml("data_dir = 'data'\nstate_dir = '/state'\nca_file = 'ca.pem'", file).unwrap();
         assert_eq!(layer.data_dir.as_deref(), Some(Path::new("/etc/vestibule/data")));
         assert_eq!(layer.state_dir.as_deref(), Some(Path::new("/state")));
+        assert_eq!(layer.ca_file.as_deref(), Some(Path::new("/etc/vestibule/ca.pem")));
     }
 
     #[test]

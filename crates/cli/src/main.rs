@@ -5,6 +5,7 @@ mod commands;
 mod effective_settings;
 mod embedded_idp;
 mod global_options;
+mod idp_connection;
 mod interruption;
 mod log_lines;
 mod open_sdk;

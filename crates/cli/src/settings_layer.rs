@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::global_options::GlobalOptions;
+use crate::idp_connection::HeaderEntries;
 
 /// What one layer says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -20,6 +21,11 @@ pub(crate) struct SettingsLayer {
     pub(crate) plain_http_to_loopback: Option<bool>,
     pub(crate) leeway_s: Option<u64>,
     pub(crate) extra_origins: Option<Vec<String>>,
+    pub(crate) ca_file: Option<PathBuf>,
+    pub(crate) ca_replaces_system: Option<bool>,
+    pub(crate) spki_pins: Option<Vec<String>>,
+    pub(crate) extra_headers: Option<HeaderEntries>,
+    pub(crate) proxy: Option<String>,
     pub(crate) anonymity: Option<AnonymityWord>,
     pub(crate) audiences: Option<Vec<AudienceEntry>>,
     pub(crate) data_dir: Option<PathBuf>,
@@ -68,15 +74,16 @@ impl fmt::Display for InvalidSettings {
 pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 impl SettingsLayer {
-    /// Reads TOML. Relative directories are meant from the folder of the file.
+    /// Reads TOML. Relative paths are meant from the folder of the file.
     pub(crate) fn from_toml(text: &str, file: &Path) -> Result<Self, InvalidSettings> {
         let mut layer: Self = toml::from_str(text).map_err(|error| {
             let line = error.span().map_or(1, |span| line_at(text, span.start));
             InvalidSettings(format!("{}:{line}: {}", file.display(), error.message()))
         })?;
         let folder = file.parent().unwrap_or(Path::new(""));
-        for directory in [&mut layer.data_dir, &mut layer.state_dir].into_iter().flatten() {
-            *directory = folder.join(&directory);
+        let paths = [&mut layer.data_dir, &mut layer.state_dir, &mut layer.ca_file];
+        for path in paths.into_iter().flatten() {
+            *path = folder.join(&path);
         }
         Ok(layer)
     }
@@ -92,7 +99,14 @@ impl SettingsLayer {
             device_proof: word(environment, "VESTIBULE_DEVICE_PROOF", &DEVICE_PROOF_WORDS)?,
             plain_http_to_loopback: word(environment, "VESTIBULE_PLAIN_HTTP_TO_LOOPBACK", &TRUTH_WORDS)?,
             leeway_s: text("VESTIBULE_LEEWAY_S")?.map(|value| seconds(&value)).transpose()?,
-            extra_origins: text("VESTIBULE_EXTRA_ORIGINS")?.map(|value| value.split(',').map(Into::into).collect()),
+            extra_origins: text("VESTIBULE_EXTRA_ORIGINS")?.map(|value| list(&value)),
+            ca_file: non_empty(environment, "VESTIBULE_CA_FILE").map(PathBuf::from),
+            ca_replaces_system: word(environment, "VESTIBULE_CA_REPLACES_SYSTEM", &TRUTH_WORDS)?,
+            spki_pins: text("VESTIBULE_SPKI_PINS")?.map(|value| list(&value)),
+            extra_headers: text("VESTIBULE_EXTRA_HEADERS")?
+                .map(|value| HeaderEntries::from_lines(&value))
+                .transpose()?,
+            proxy: text("VESTIBULE_PROXY")?,
             anonymity: word(environment, "VESTIBULE_ANONYMITY", &ANONYMITY_WORDS)?,
             audiences: text("VESTIBULE_AUDIENCES")?
                 .map(|value| audiences(&value))
@@ -124,6 +138,11 @@ impl SettingsLayer {
             plain_http_to_loopback: self.plain_http_to_loopback.or(below.plain_http_to_loopback),
             leeway_s: self.leeway_s.or(below.leeway_s),
             extra_origins: self.extra_origins.or(below.extra_origins),
+            ca_file: self.ca_file.or(below.ca_file),
+            ca_replaces_system: self.ca_replaces_system.or(below.ca_replaces_system),
+            spki_pins: self.spki_pins.or(below.spki_pins),
+            extra_headers: self.extra_headers.or(below.extra_headers),
+            proxy: self.proxy.or(below.proxy),
             anonymity: self.anonymity.or(below.anonymity),
             audiences: self.audiences.or(below.audiences),
             data_dir: self.data_dir.or(below.data_dir),
@@ -167,6 +186,10 @@ fn word<T: Copy>(environment: Environment<'_>, name: &str, words: &[(&str, T)]) 
         let all: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
         InvalidSettings(format!("{name} is neither {}", all.join(" nor ")))
     })
+}
+
+fn list(value: &str) -> Vec<String> {
+    value.split(',').map(Into::into).collect()
 }
 
 fn seconds(value: &str) -> Result<u64, InvalidSettings> {

@@ -69,7 +69,9 @@ Settings, each layer over the next: flags, environment, settings file (TOML; an 
   issuer, tenant, client_id, redirect_uri, extra_origins = [..], plain_http_to_loopback = false, leeway_s,
   device_proof = \"required\" | \"never\", anonymity = \"refuse\" | \"warn\", data_dir, state_dir, any_file_system = false,
   [[audiences]] name, scope, lifetime_cap_s, opaque
+  ca_file (PEM or DER), ca_replaces_system = false, spki_pins = [..], extra_headers = { Name = \"value\" }, proxy
 In the environment: VESTIBULE_ and the name in capitals; VESTIBULE_AUDIENCES=name=scope,name=scope;
+VESTIBULE_EXTRA_HEADERS=Name: value (one a line); other lists are separated by commas;
 VESTIBULE_CONFIG=FILE; VESTIBULE_LOG=FILTER (log lines on stderr, for example debug).
 
 With --json one object is on stdout, after failures and usage errors too: `event` (the last one that the SDK answered, or

@@ -89,6 +89,89 @@ async fn what_cannot_be_done_is_said_in_one_object_and_with_its_exit_code() {
 }
 
 #[tokio::test]
+async fn what_is_wrong_with_the_connection_to_the_idp_is_said_before_anything_is_sent() {
+    let table = [
+        (
+            "VESTIBULE_CA_FILE",
+            "absent.pem",
+            "Settings",
+            "ca_file absent.pem: No such file",
+        ),
+        (
+            "VESTIBULE_CA_FILE",
+            "/dev/null",
+            "Settings",
+            "ca_file /dev/null: holds no certificate",
+        ),
+        (
+            "VESTIBULE_CA_REPLACES_SYSTEM",
+            "true",
+            "Settings",
+            "there is no ca_file",
+        ),
+        (
+            "VESTIBULE_EXTRA_HEADERS",
+            "Host: canary",
+            "Settings",
+            "extra header Host is not a host's to set",
+        ),
+        (
+            "VESTIBULE_EXTRA_HEADERS",
+            "X-Key: canary canary",
+            "Settings",
+            "extra header X-Key has a value with",
+        ),
+        (
+            "VESTIBULE_SPKI_PINS",
+            "canary",
+            "InvalidParameter",
+            "spki_pins holds one that is not a SHA-256 hash",
+        ),
+        (
+            "VESTIBULE_PROXY",
+            "http://canary:canary@proxy",
+            "InvalidParameter",
+            "proxy may not name a user",
+        ),
+    ];
+    for (variable, value, cause, message) in table {
+        let device = Device::fresh()
+            .with("VESTIBULE_ISSUER", "https://127.0.0.1:1")
+            .with("VESTIBULE_TENANT", "acme")
+            .with(variable, value);
+        let run = device.run(&["enroll", "--json"]).await;
+        let failure = &run.json()["failure"];
+        assert_eq!((run.code, &failure["cause"]), (Some(2), &json!(cause)), "{run:?}");
+        assert!(failure["message"].as_str().unwrap().contains(message), "{run:?}");
+        assert!(!format!("{run:?}").contains("canary"), "{run:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_system_without_ca_certificates_is_told_how_to_get_some() {
+    let device = Device::fresh()
+        .with("SSL_CERT_FILE", "/absent/certificates.pem")
+        .with("VESTIBULE_ISSUER", "https://127.0.0.1:1")
+        .with("VESTIBULE_TENANT", "acme");
+    let run = device.run(&["enroll", "--json"]).await;
+    let (object, failure) = (run.json(), &run.json()["failure"]);
+    assert_eq!(
+        (run.code, &object["status"]),
+        (Some(7), &json!("UntrustedServer")),
+        "{run:?}"
+    );
+    assert_eq!(failure["not_done"], json!(true));
+    let message = failure["message"].as_str().unwrap();
+    for words in [
+        "no CA certificates",
+        "install them (package ca-certificates)",
+        "a CA of your own",
+    ] {
+        assert!(message.contains(words), "{message}");
+    }
+}
+
+#[tokio::test]
 async fn log_lines_are_on_stderr_and_only_where_they_are_asked_for() {
     let device = Device::fresh().with("VESTIBULE_LOG", "vestibule=loud");
     let run = device.run(&["list", "--json"]).await;
