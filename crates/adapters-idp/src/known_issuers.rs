@@ -13,7 +13,7 @@ use vestibule_domain::status::Untrusted;
 
 use crate::deadline::Deadline;
 use crate::discovery::{BadMetadata, METADATA_LIFE_S, Metadata};
-use crate::http::{Answer, Http, HttpFault, Limits, MAX_BODY_BYTES, REQUEST_TIMEOUT};
+use crate::http::{Answer, Flaw, Http, HttpFault, Limits, MAX_BODY_BYTES, REQUEST_TIMEOUT};
 use crate::issuer_template::Issuer;
 use crate::key_set::{KeySet, MAX_JWKS_BYTES};
 use crate::server_time::ServerTime;
@@ -170,7 +170,9 @@ fn whole(answer: Answer) -> Result<Bytes, NotKnown> {
     match answer.status {
         StatusCode::OK => match answer.flaw {
             None => Ok(answer.body),
-            Some(flaw) => Err(NotKnown::breaks(flaw.why())),
+            // A matter of the network, not of the server.
+            Some(Flaw::Cut) => Err(NotKnown::Fault(HttpFault::Lost)),
+            Some(flaw @ (Flaw::TooLong | Flaw::TooManyHeaderFields)) => Err(NotKnown::breaks(flaw.why())),
         },
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => Err(NotKnown::Wait(answer.retry_after())),
         status => Err(NotKnown::Status(status)),

@@ -5,7 +5,7 @@ use vestibule_ports::IdpError;
 
 use crate::authorization_walk::NoCode;
 use crate::engine_wire::EngineWire;
-use crate::http::HttpFault;
+use crate::http::{Flaw, HttpFault};
 use crate::oauth_refusal::Refusal;
 
 /// Why a request could not be pushed.
@@ -16,6 +16,9 @@ pub(crate) fn not_pushed(wire: &EngineWire) -> NoCode {
     };
     if let Some(refusal) = Refusal::parse(&answer.body).filter(|_| answer.status.is_client_error()) {
         return NoCode::NotPushed(refusal, answer);
+    }
+    if answer.flaw == Some(Flaw::Cut) {
+        return NoCode::Failed(IdpError::Unreachable(Hint::new(Flaw::Cut.why())));
     }
     NoCode::Failed(match answer.status.as_u16() {
         429 | 503 => IdpError::RateLimited {

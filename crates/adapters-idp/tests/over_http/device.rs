@@ -6,6 +6,7 @@ use vestibule_adapters_idp::{AudienceSettings, OidcIdentityProvider, OidcSetting
 use vestibule_dev_idp::{DevIdp, Endpoint, ManualClock, RequestRecord, Settings, client};
 use vestibule_domain::identifiers::{Audience, ClientId, RealmId, TenantId};
 use vestibule_domain::secret::{EnrolmentKey, Grant};
+use vestibule_domain::status::{Cause, StatusType};
 use vestibule_ports::{
     EnrollRequest, Enrolled, IdentityProvider as _, IdpError, Interrupt, RefreshRequest, Refreshed, RevokeRequest,
 };
@@ -101,6 +102,12 @@ impl Device {
         let request = RevokeRequest::new(self.realm(), self.client_id.clone(), grant.clone(), self.key.clone());
         self.adapter.revoke(request).await
     }
+}
+
+/// What an app is told of an error: its status, and the sentence.
+pub(crate) fn told(error: &IdpError) -> (StatusType, String) {
+    let cause = Cause::from(error.clone());
+    (cause.status(), cause.to_string())
 }
 
 /// The endpoints that were asked, in order.

@@ -1,11 +1,13 @@
 //! Authorization endpoints that lead astray.
 
-use vestibule_adapters_idp::limits::FLOW_TIMEOUT;
-use vestibule_domain::status::{Denial, Untrusted};
+use vestibule_adapters_idp::ServerTrust;
+use vestibule_adapters_idp::limits::{FLOW_TIMEOUT, MAX_HOPS, MAX_LOCATION_BYTES};
+use vestibule_domain::status::{Denial, StatusType, Untrusted};
 use vestibule_ports::{IdpError, Interrupt};
 
-use crate::device::{Device, settings};
+use crate::device::{Device, settings, told};
 use crate::stub_server::{StubServer, answer, json, metadata, redirect};
+use crate::tls_server::{Ca, acceptor};
 
 async fn stub_and_device() -> (StubServer, Device) {
     let stub = StubServer::start().await;
@@ -15,22 +17,114 @@ async fn stub_and_device() -> (StubServer, Device) {
 
 #[tokio::test]
 async fn a_walk_that_leaves_the_origin_ends_there_and_a_user_may_exist() {
-    for location in [
-        "https://evil.example/",
-        "//evil.example/",
-        "http://127.0.0.1:1/auth",
-        "http://localhost/auth",
-        "dev.vestibule.app:/enrolled?code=c&state=wrong",
-        "dev.vestibule.app:/enrolled?code=c",
-        "dev.vestibule.app:/enrolled#code=c",
-        "",
-    ] {
+    let elsewhere = StubServer::start().await;
+    let leaves = "it leaves the issuer's origin";
+    let state = "the response has another state, or none";
+    // {own} is the issuer's own authority, {other} that of a server that listens.
+    let table = [
+        ("https://evil.example/", leaves),
+        ("//evil.example/", leaves),
+        ("\\\\evil.example/", leaves),
+        ("http://{other}/auth", leaves),
+        ("//{other}/auth", leaves),
+        ("http://{own}@{other}/auth", leaves),
+        ("http://{own}.evil.example/", "no usable Location"),
+        ("http://localhost/auth", leaves),
+        ("http://[::1]/auth", leaves),
+        ("http://169.254.169.254/latest/meta-data", leaves),
+        ("https://{own}/auth", leaves),
+        ("http://user@{own}/auth", leaves),
+        ("http://user:password@{own}/auth", leaves),
+        ("http://:@{own}/auth#x", leaves),
+        ("/hop#fragment", leaves),
+        ("#", leaves),
+        ("file:///etc/passwd", leaves),
+        ("data:text/html,x", leaves),
+        ("javascript:alert(1)", leaves),
+        ("dev.vestibule.app:/other?code=c", leaves),
+        ("dev.vestibule.app:/enrolled?code=c&state=wrong", state),
+        ("dev.vestibule.app:/enrolled?code=c", state),
+        ("dev.vestibule.app:/enrolled?", state),
+        ("dev.vestibule.app:/enrolled", state),
+        (
+            "dev.vestibule.app:/enrolled#code=c",
+            "the response came in the fragment",
+        ),
+        ("", "no usable Location"),
+        ("http://", "no usable Location"),
+        ("/hop\r\nLocation: /hop", "no usable Location"),
+    ];
+    for (location, why) in table {
         let (stub, device) = stub_and_device().await;
-        stub.answer("/auth", redirect(location));
+        let own = stub.origin().replace("http://", "");
+        let other = elsewhere.origin().replace("http://", "");
+        let location = location.replace("{own}", &own).replace("{other}", &other);
+        stub.answer("/auth", redirect(&location));
         let error = device.enroll().await.unwrap_err();
-        let is_redirect = matches!(error, IdpError::UntrustedResponse(Untrusted::Redirect(_)));
-        assert!(is_redirect, "{location}: {error:?}");
-        assert_eq!(stub.count("/token"), 0);
+        assert_eq!(
+            error,
+            IdpError::UntrustedResponse(Untrusted::Redirect(why)),
+            "{location}"
+        );
+        assert_eq!(told(&error).0, StatusType::UntrustedResponse);
+        assert_eq!(
+            (stub.count("/auth"), stub.requests().last().unwrap().path()),
+            (1, "/auth"),
+            "{location}"
+        );
+    }
+    let (stub, device) = stub_and_device().await;
+    stub.answer("/auth", redirect(&format!("/hop?{}", "x".repeat(MAX_LOCATION_BYTES))));
+    let error = device.enroll().await.unwrap_err();
+    let too_long = IdpError::UntrustedResponse(Untrusted::Redirect("no usable Location"));
+    assert_eq!((error, stub.count("/hop")), (too_long, 0));
+    assert!(elsewhere.requests().is_empty());
+}
+
+/// A stand-in for the redirect URI itself, on http: it is compared as text and never asked, though somebody listens there.
+#[tokio::test]
+async fn the_redirect_uri_is_never_asked() {
+    let (stub, listener) = (StubServer::start().await, StubServer::start().await);
+    let uri = format!("{}/cb", listener.origin());
+    let device = Device::new(settings(&stub.issuer_template()).with_redirect_uri(&uri), "acme", 1);
+    stub.answer_with("/auth", move |request| {
+        let state = request.parameter("state").unwrap();
+        redirect(&format!("{uri}?code=c&state={state}"))
+    });
+    stub.answer("/token", json(200, r#"{"refresh_token":"rt"}"#));
+    device.enroll().await.unwrap();
+    assert!(listener.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_walk_over_tls_is_never_led_down_to_plain_http() {
+    let ca = Ca::new();
+    for downgrade in ["http://{own}/hop", "http://{plain}/hop"] {
+        let (stub, plain) = (
+            StubServer::start_over_tls(acceptor(ca.sign("127.0.0.1"))).await,
+            StubServer::start().await,
+        );
+        let trusting = settings(&stub.issuer_template()).with_server_trust(ServerTrust::Only(ca.certificates()));
+        let device = Device::new(trusting, "acme", 1);
+        let (own, other) = (
+            stub.origin().replace("https://", ""),
+            plain.origin().replace("http://", ""),
+        );
+        stub.answer(
+            "/auth",
+            redirect(&downgrade.replace("{own}", &own).replace("{plain}", &other)),
+        );
+        let error = device.enroll().await.unwrap_err();
+        let leaves = Untrusted::Redirect("it leaves the issuer's origin");
+        assert_eq!(error, IdpError::UntrustedResponse(leaves), "{downgrade}");
+        assert_eq!(
+            (stub.count("/auth"), stub.count("/hop"), plain.requests().len()),
+            (1, 0, 0),
+            "{downgrade}"
+        );
+        // The same walk to the end, over TLS.
+        stub.answer("/token", json(200, r#"{"refresh_token":"rt"}"#));
+        device.enroll().await.unwrap();
     }
 }
 
@@ -59,7 +153,7 @@ async fn hops_carry_cookies_a_new_proof_each_and_end_after_ten() {
     assert!(of("/auth").target.contains("prompt=none") && of("/auth").target.contains("code_challenge_method=S256"));
     // The next attempt has no cookie of this one.
     stub.answer("/auth", redirect("/loop"));
-    for _ in 0..10 {
+    for _ in 0..MAX_HOPS {
         stub.answer("/loop", redirect("/loop"));
     }
     let error = device.enroll().await.unwrap_err();
@@ -67,13 +161,41 @@ async fn hops_carry_cookies_a_new_proof_each_and_end_after_ten() {
         error,
         IdpError::UntrustedResponse(Untrusted::Redirect("too many redirects"))
     );
-    assert_eq!(stub.count("/loop"), 10);
+    assert_eq!((stub.count("/loop"), MAX_HOPS), (10, 10));
     assert!(
         stub.requests()
             .iter()
             .filter(|request| request.path() == "/loop")
             .all(|r| r.header("cookie").is_none())
     );
+}
+
+#[tokio::test]
+async fn ten_hops_are_walked_and_the_eleventh_is_not() {
+    for (hops, code) in [(MAX_HOPS, true), (MAX_HOPS + 1, false)] {
+        let (stub, device) = stub_and_device().await;
+        stub.answer_with("/auth", |request| {
+            redirect(&format!("/hop?state={}", request.parameter("state").unwrap()))
+        });
+        for left in (0..hops).rev() {
+            stub.answer_with("/hop", move |request| {
+                let state = request.parameter("state").unwrap();
+                let target = if left == 0 {
+                    "dev.vestibule.app:/enrolled?code=c&"
+                } else {
+                    "/hop?"
+                };
+                redirect(&format!("{target}state={state}"))
+            });
+        }
+        stub.answer("/token", json(200, r#"{"refresh_token":"rt"}"#));
+        let outcome = device.enroll().await;
+        assert_eq!(
+            (outcome.is_ok(), stub.count("/token")),
+            (code, usize::from(code)),
+            "{hops}: {outcome:?}"
+        );
+    }
 }
 
 #[tokio::test]

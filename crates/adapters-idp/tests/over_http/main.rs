@@ -11,6 +11,8 @@ mod device;
 mod enrolling;
 mod extra_headers;
 mod hostile_answers;
+mod hostile_bodies;
+mod hostile_metadata;
 mod hostile_redirects;
 mod pinned;
 mod refreshing;

@@ -3,9 +3,10 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 
 /// A request as it came.
 #[derive(Clone, Debug)]
@@ -42,12 +43,35 @@ impl StubRequest {
     }
 }
 
-type Answer = Box<dyn Fn(&StubRequest) -> Vec<u8> + Send + Sync>;
+/// What is sent once, and what becomes of the connection then.
+struct Reply {
+    bytes: Vec<u8>,
+    then: Then,
+}
+
+enum Then {
+    /// It is closed.
+    Close,
+    /// These bytes come again and again, until the client has had enough.
+    Repeat(&'static [u8]),
+    /// Nothing more comes, until the client has had enough.
+    Hold,
+}
+
+impl From<Vec<u8>> for Reply {
+    fn from(bytes: Vec<u8>) -> Self {
+        let then = Then::Close;
+        Self { bytes, then }
+    }
+}
+
+type Answer = Box<dyn Fn(&StubRequest) -> Reply + Send + Sync>;
 type Script = HashMap<&'static str, VecDeque<Answer>>;
 
 /// The running server. A path answers what the test has queued for it, then what a well-behaved IdP would.
 pub(crate) struct StubServer {
     pub(crate) port: u16,
+    scheme: &'static str,
     script: Arc<Mutex<Script>>,
     requests: Arc<Mutex<Vec<StubRequest>>>,
     serving: JoinHandle<()>,
@@ -55,18 +79,37 @@ pub(crate) struct StubServer {
 
 impl StubServer {
     pub(crate) async fn start() -> Self {
+        Self::start_with(None).await
+    }
+
+    /// The same over TLS.
+    pub(crate) async fn start_over_tls(tls: TlsAcceptor) -> Self {
+        Self::start_with(Some(tls)).await
+    }
+
+    async fn start_with(tls: Option<TlsAcceptor>) -> Self {
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let script: Arc<Mutex<Script>> = Arc::default();
         let requests: Arc<Mutex<Vec<StubRequest>>> = Arc::default();
         let (answers, log) = (Arc::clone(&script), Arc::clone(&requests));
         let serving = tokio::spawn(async move {
+            let origin = format!("{scheme}://127.0.0.1:{port}");
             while let Ok((stream, _)) = listener.accept().await {
-                serve(stream, port, &answers, &log).await;
+                match &tls {
+                    None => serve(stream, &origin, &answers, &log).await,
+                    Some(tls) => match tls.accept(stream).await {
+                        Ok(tunnel) => serve(tunnel, &origin, &answers, &log).await,
+                        // The client did not want this server.
+                        Err(_) => continue,
+                    },
+                }
             }
         });
         Self {
             port,
+            scheme,
             script,
             requests,
             serving,
@@ -74,7 +117,7 @@ impl StubServer {
     }
 
     pub(crate) fn origin(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("{}://127.0.0.1:{}", self.scheme, self.port)
     }
 
     pub(crate) fn issuer_template(&self) -> String {
@@ -93,12 +136,31 @@ impl StubServer {
         path: &'static str,
         make: impl Fn(&StubRequest) -> Vec<u8> + Send + Sync + 'static,
     ) -> &Self {
-        self.script
-            .lock()
-            .unwrap()
-            .entry(path)
-            .or_default()
-            .push_back(Box::new(make));
+        self.queue(path, move |request| make(request).into())
+    }
+
+    /// The next request to this path gets these bytes, then those again and again.
+    pub(crate) fn answer_without_end(&self, path: &'static str, bytes: &str, again: &'static [u8]) -> &Self {
+        let bytes = bytes.as_bytes().to_vec();
+        self.queue(path, move |_| Reply {
+            bytes: bytes.clone(),
+            then: Then::Repeat(again),
+        })
+    }
+
+    /// The next request to this path gets these bytes, and then nothing any more.
+    pub(crate) fn answer_and_hold(&self, path: &'static str, bytes: &str) -> &Self {
+        let bytes = bytes.as_bytes().to_vec();
+        self.queue(path, move |_| Reply {
+            bytes: bytes.clone(),
+            then: Then::Hold,
+        })
+    }
+
+    fn queue(&self, path: &'static str, make: impl Fn(&StubRequest) -> Reply + Send + Sync + 'static) -> &Self {
+        let mut script = self.script.lock().unwrap();
+        script.entry(path).or_default().push_back(Box::new(make));
+        drop(script);
         self
     }
 
@@ -139,14 +201,23 @@ pub(crate) fn redirect(location: &str) -> Vec<u8> {
 
 /// The metadata of the stub, with more members.
 pub(crate) fn metadata(port: u16, more: &str) -> String {
-    let at = format!("http://127.0.0.1:{port}");
+    metadata_at(&format!("http://127.0.0.1:{port}"), more)
+}
+
+/// The same on any origin.
+pub(crate) fn metadata_at(at: &str, more: &str) -> String {
     format!(
         r#"{{"issuer":"{at}/acme","authorization_endpoint":"{at}/auth","token_endpoint":"{at}/token",
         "jwks_uri":"{at}/certs","revocation_endpoint":"{at}/revoke"{more}}}"#
     )
 }
 
-async fn serve(mut stream: TcpStream, port: u16, script: &Mutex<Script>, log: &Mutex<Vec<StubRequest>>) {
+async fn serve(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    origin: &str,
+    script: &Mutex<Script>,
+    log: &Mutex<Vec<StubRequest>>,
+) {
     let Some(request) = read(&mut stream).await else { return };
     log.lock().unwrap().push(request.clone());
     let queued = script
@@ -154,13 +225,18 @@ async fn serve(mut stream: TcpStream, port: u16, script: &Mutex<Script>, log: &M
         .unwrap()
         .get_mut(request.path())
         .and_then(VecDeque::pop_front);
-    let bytes = queued.map_or_else(|| well_behaved(&request, port), |make| make(&request));
+    let reply = queued.map_or_else(|| well_behaved(&request, origin).into(), |make| make(&request));
     // A client that has seen enough may close first.
-    stream.write_all(&bytes).await.ok();
+    stream.write_all(&reply.bytes).await.ok();
+    match reply.then {
+        Then::Close => {}
+        Then::Repeat(bytes) => while stream.write_all(bytes).await.is_ok() {},
+        Then::Hold => drop(stream.read(&mut [0]).await),
+    }
     stream.shutdown().await.ok();
 }
 
-async fn read(stream: &mut TcpStream) -> Option<StubRequest> {
+async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<StubRequest> {
     let mut bytes = Vec::new();
     loop {
         let mut chunk = [0; 4096];
@@ -187,9 +263,9 @@ async fn read(stream: &mut TcpStream) -> Option<StubRequest> {
     }
 }
 
-fn well_behaved(request: &StubRequest, port: u16) -> Vec<u8> {
+fn well_behaved(request: &StubRequest, origin: &str) -> Vec<u8> {
     match request.path() {
-        "/acme/.well-known/openid-configuration" => json(200, &metadata(port, "")),
+        "/acme/.well-known/openid-configuration" => json(200, &metadata_at(origin, "")),
         "/certs" => json(200, r#"{"keys":[]}"#),
         "/auth" => {
             let state = request.parameter("state").unwrap_or_default();
