@@ -4,11 +4,12 @@
 //! fail, and only then is the password looked at. One derivation runs at a time in a process, on a thread of its own, and
 //! its memory is wiped afterwards. Its lanes run one after the other: a pool would be the whole process's.
 
-use std::sync::atomic::{Ordering, compiler_fence};
+use core::hint::black_box;
+use std::sync::mpsc;
 use std::thread;
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
-use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 use vestibule_domain::identifiers::InvalidParameter;
 use vestibule_ports::StorageError;
 use zeroize::Zeroizing;
@@ -132,36 +133,46 @@ impl Default for KdfParameters {
 /// What a password became.
 pub(crate) struct PasswordKey(pub Zeroizing<[u8; KEY_BYTES]>);
 
-/// A derivation whose turn it is and whose memory is reserved: nothing that can be foreseen stops it now.
+/// A derivation whose turn it is, with its thread and its memory: nothing that can be foreseen stops it now.
+///
+/// Its memory was written to. So where the system gives more than it has and kills who uses it, it kills here, before a
+/// guess is counted.
 pub(crate) struct ReadyKdf {
-    parameters: KdfParameters,
-    // Dropped, and so wiped, before the next one's turn.
-    memory: Memory,
-    _turn: SemaphorePermit<'static>,
+    work: mpsc::SyncSender<Work>,
 }
 
-/// The memory of one derivation; wiped when it is dropped.
-struct Memory(Vec<Block>);
+/// What is derived, and who waits for it.
+struct Work {
+    password: Zeroizing<String>,
+    salt: [u8; SALT_BYTES],
+    tell: oneshot::Sender<Result<PasswordKey, StorageError>>,
+}
 
 impl ReadyKdf {
-    /// Waits for its turn and reserves its memory.
+    /// Waits for its turn, starts its thread and takes its memory.
     ///
     /// # Errors
-    /// `Unavailable` when there is no memory for it: certainly nothing was done.
+    /// `Unavailable` when there is no memory or no thread for it: certainly nothing was done.
     pub(crate) async fn reserve(parameters: KdfParameters) -> Result<Self, StorageError> {
         let turn = TURN.acquire().await;
-        let turn = turn.map_err(|_| StorageError::Unavailable("the password's turn was taken away"))?;
-        let mut memory = Memory(Vec::new());
-        let blocks = usize::try_from(parameters.memory_kib).unwrap_or(usize::MAX);
-        memory.0.try_reserve_exact(blocks).map_err(|_| WITHOUT_MEMORY)?;
-        Ok(Self {
-            parameters,
-            memory,
-            _turn: turn,
-        })
+        let turn = turn.map_err(|_| StorageError::Unavailable(BROKEN))?;
+        let (work, comes) = mpsc::sync_channel(1);
+        let (tell, told) = oneshot::channel();
+        let run = move || {
+            // Given up last: the next one's turn begins when this one's memory is wiped.
+            let turn = turn;
+            derive_when_told(parameters, tell, &comes);
+            drop(turn);
+        };
+        thread::Builder::new()
+            .name("vestibule-kdf".to_owned())
+            .spawn(run)
+            .map_err(|_| WITHOUT_THREAD)?;
+        told.await.map_err(|_| StorageError::Unavailable(BROKEN))??;
+        Ok(Self { work })
     }
 
-    /// Derives, on a thread of its own. Where the caller goes away, the thread comes to its end and wipes.
+    /// Derives, on its own thread. Where the caller goes away, the thread comes to its end and wipes.
     ///
     /// # Errors
     /// `Unavailable`.
@@ -171,57 +182,87 @@ impl ReadyKdf {
         salt: [u8; SALT_BYTES],
     ) -> Result<PasswordKey, StorageError> {
         let (tell, told) = oneshot::channel();
-        let run = move || {
-            let derived = self.run(password.as_bytes(), &salt);
-            drop(password);
-            // Nobody may be there any more; then the key is wiped with the answer.
-            let _heard_or_not = tell.send(derived);
-        };
-        thread::Builder::new()
-            .name("vestibule-kdf".to_owned())
-            .spawn(run)
-            .map_err(|_| StorageError::Unavailable("there is no thread for the password: try again"))?;
-        told.await.map_err(|_| StorageError::Unavailable(BROKEN))?
-    }
-
-    fn run(mut self, password: &[u8], salt: &[u8]) -> Result<PasswordKey, StorageError> {
-        let KdfParameters {
-            memory_kib,
-            passes,
-            lanes,
-        } = self.parameters;
-        let broken = |_| StorageError::Unavailable(BROKEN);
-        let params = Params::new(memory_kib, passes, lanes, Some(KEY_BYTES)).map_err(broken)?;
-        // It was reserved: this takes no more.
-        self.memory.0.resize(params.block_count(), Block::new());
-        let mut key = Zeroizing::new([0; KEY_BYTES]);
-        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-            .hash_password_into_with_memory(password, salt, key.as_mut_slice(), self.memory.0.as_mut_slice())
-            .map_err(broken)?;
-        Ok(PasswordKey(key))
+        let broken = StorageError::Unavailable(BROKEN);
+        let work = Work { password, salt, tell };
+        self.work.send(work).map_err(|_| broken.clone())?;
+        told.await.map_err(|_| broken)?
     }
 }
 
-impl Drop for Memory {
+/// The life of the thread: takes the memory, says so, derives when there is something to derive, wipes.
+fn derive_when_told(
+    parameters: KdfParameters,
+    ready: oneshot::Sender<Result<(), StorageError>>,
+    comes: &mpsc::Receiver<Work>,
+) {
+    let mut memory = match take_memory(parameters) {
+        Ok(memory) => memory,
+        Err(refused) => {
+            let _heard_or_not = ready.send(Err(refused));
+            return;
+        }
+    };
+    let is_awaited = ready.send(Ok(())).is_ok();
+    if let (true, Ok(Work { password, salt, tell })) = (is_awaited, comes.recv()) {
+        let derived = hash(parameters, password.as_bytes(), &salt, &mut memory.0);
+        drop(password);
+        // Where nobody is there any more, the key is wiped with the answer.
+        let _heard_or_not = tell.send(derived);
+    }
+}
+
+fn take_memory(parameters: KdfParameters) -> Result<Wiped<Vec<Block>>, StorageError> {
+    let blocks = usize::try_from(parameters.memory_kib).unwrap_or(usize::MAX);
+    let mut memory = Wiped(Vec::new());
+    memory.0.try_reserve_exact(blocks).map_err(|_| WITHOUT_MEMORY)?;
+    memory.0.resize(blocks, Block::new());
+    Ok(memory)
+}
+
+fn hash(
+    parameters: KdfParameters,
+    password: &[u8],
+    salt: &[u8],
+    memory: &mut [Block],
+) -> Result<PasswordKey, StorageError> {
+    let KdfParameters {
+        memory_kib,
+        passes,
+        lanes,
+    } = parameters;
+    let broken = |_| StorageError::Unavailable(BROKEN);
+    let params = Params::new(memory_kib, passes, lanes, Some(KEY_BYTES)).map_err(broken)?;
+    let mut key = Zeroizing::new([0; KEY_BYTES]);
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        .hash_password_into_with_memory(password, salt, key.as_mut_slice(), memory)
+        .map_err(broken)?;
+    Ok(PasswordKey(key))
+}
+
+/// Memory that is wiped when it is dropped, also by a panic.
+struct Wiped<M: AsMut<[Block]>>(M);
+
+impl<M: AsMut<[Block]>> Drop for Wiped<M> {
     fn drop(&mut self) {
-        wipe(&mut self.0);
+        for block in self.0.as_mut() {
+            block.as_mut().fill(0);
+        }
+        // As if somebody looked at it now: the zeros cannot be taken for useless.
+        black_box(self.0.as_mut());
     }
 }
 
 const WITHOUT_MEMORY: StorageError = StorageError::Unavailable(
-    "there is no memory for the password now: nothing was done, close something and try again",
+    "there is no memory for the password now: nothing was done; close something and try again",
 );
+const WITHOUT_THREAD: StorageError =
+    StorageError::Unavailable("there is no thread for the password now: nothing was done; try again");
 const BROKEN: &str = "the key derivation broke its word";
 
 const fn refused(field: &'static str, why: &'static str) -> InvalidParameter {
     InvalidParameter { field, why }
 }
 
-fn wipe(memory: &mut [Block]) {
-    for block in &mut *memory {
-        block.as_mut().fill(0);
-    }
-    // Whoever looks at it now sees zeros: the stores cannot be taken for useless.
-    core::hint::black_box(memory);
-    compiler_fence(Ordering::SeqCst);
-}
+#[cfg(test)]
+#[path = "kdf_tests.rs"]
+mod tests;

@@ -7,6 +7,8 @@ mod as_root;
 #[cfg(test)]
 mod aside;
 #[cfg(test)]
+mod attempts;
+#[cfg(test)]
 mod children;
 #[cfg(test)]
 mod device_key_files;

@@ -265,10 +265,22 @@ pub(crate) async fn handle(vault: &Vault, header: &Header) -> RecordHandle {
 
 /// The sealed bytes at a handle.
 pub(crate) async fn bytes_at(store: &dyn ByteStore, handle: RecordHandle) -> Vec<u8> {
-    let name = StoreName::new(&handle.to_string()).unwrap();
-    match store.load(name).await.unwrap() {
+    bytes_named(store, &handle.to_string()).await
+}
+
+/// The bytes under a name.
+pub(crate) async fn bytes_named(store: &dyn ByteStore, name: &str) -> Vec<u8> {
+    match store.load(StoreName::new(name).unwrap()).await.unwrap() {
         Lookup::Present(loaded) => loaded.bytes,
-        Lookup::Absent => panic!("nothing at {handle}"),
+        Lookup::Absent => panic!("nothing at {name}"),
+    }
+}
+
+/// Removes what lies under a name.
+pub(crate) async fn unplant(store: &dyn ByteStore, name: &str) {
+    let name = StoreName::new(name).unwrap();
+    if let Lookup::Present(loaded) = store.load(name.clone()).await.unwrap() {
+        store.remove(name, loaded.revision).await.unwrap();
     }
 }
 
