@@ -55,11 +55,15 @@ impl Clock for HostClock {
 }
 
 /// The server's view of the same clock.
-pub(crate) struct ServerView(pub(crate) Arc<HostClock>);
+struct ServerView {
+    clock: Arc<HostClock>,
+    /// By how many seconds the device is ahead of the server.
+    device_ahead_s: i64,
+}
 
 impl vestibule_dev_idp::Clock for ServerView {
     fn now(&self) -> u64 {
-        u64::try_from(self.0.wall().unix_s()).unwrap()
+        u64::try_from(self.clock.wall().unix_s() - self.device_ahead_s).unwrap()
     }
 }
 
@@ -78,8 +82,25 @@ impl Host {
     }
 
     pub(crate) async fn with(change: impl FnOnce(OidcSettings) -> OidcSettings, flows: SdkSettings) -> Self {
+        Self::with_clocks(0, change, flows).await
+    }
+
+    /// Started, on a device whose clock is ahead of the server's.
+    pub(crate) async fn ahead_by(seconds: i64) -> Self {
+        Self::with_clocks(seconds, audiences, SdkSettings::default()).await
+    }
+
+    async fn with_clocks(
+        device_ahead_s: i64,
+        change: impl FnOnce(OidcSettings) -> OidcSettings,
+        flows: SdkSettings,
+    ) -> Self {
         let clock = Arc::new(HostClock::default());
-        let settings = Settings::in_memory().clock(Arc::new(ServerView(Arc::clone(&clock))));
+        let view = ServerView {
+            clock: Arc::clone(&clock),
+            device_ahead_s,
+        };
+        let settings = Settings::in_memory().clock(Arc::new(view));
         let idp = DevIdp::start(settings).await.unwrap();
         let storage = Arc::new(MemoryStorage::new());
         let oidc = change(OidcSettings::new(idp.issuer_template()).allowing_plain_http_to_loopback());
