@@ -1,5 +1,6 @@
-//! Format 1: the published test vectors, and the golden file that every later version must read.
+//! Format 1: the published test vectors, and the golden files that every later version must read.
 
+use core::time::Duration;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::{Arc, Mutex};
@@ -8,11 +9,15 @@ use serde_json::{Map, Value, json};
 use vestibule_adapters_storage::{FileByteStore, MemoryByteStore, MemoryDeviceKey, Vault};
 use vestibule_domain::authentication_mode::AuthenticationMode;
 use vestibule_domain::identifiers::{ClientId, OwnerId, RealmId, RecordHandle, RecordId, TenantId, UserId, WriteId};
-use vestibule_domain::instant::BootTime;
+use vestibule_domain::instant::{BootTime, WallTime};
 use vestibule_domain::record::{Header, Lease, Place, Slot, Stage, Unreadable};
-use vestibule_ports::{Credential, Entropy, EntropyError, Key, SecureStorage, StorageError, WriteRequest};
+use vestibule_domain::secret::GateKey;
+use vestibule_ports::testing::ManualClock;
+use vestibule_ports::{
+    Content, Credential, Entropy, EntropyError, GateBlob, Key, SecureStorage, StorageError, WriteRequest,
+};
 
-use super::reference::{self, Inputs};
+use super::reference::{self, Inputs, Mode};
 use super::support::*;
 
 const VECTORS: &str = include_str!("../vectors/format-1.json");
@@ -64,6 +69,37 @@ fn rotating() -> Inputs {
         data_key: [0x44; 32],
         wrap_nonce: [0x55; 24],
         body_nonce: [0x66; 24],
+        mode: Mode::No,
+    }
+}
+
+fn password_inputs() -> Inputs {
+    Inputs {
+        record_id: [0x13; 16],
+        epoch: 2,
+        data_key: [0x46; 32],
+        mode: Mode::Password {
+            typed: "pa\u{308}sswo\u{308}rt\u{a0}\u{2163}\u{1f98a}",
+            prepared: "p\u{e4}ssw\u{f6}rt \u{2163}\u{1f98a}",
+            salt: [0x88; 16],
+            memory_kib: 19 * 1024,
+            passes: 2,
+            lanes: 1,
+        },
+        ..rotating()
+    }
+}
+
+fn biometric_inputs() -> Inputs {
+    Inputs {
+        record_id: [0x14; 16],
+        epoch: 1,
+        data_key: [0x47; 32],
+        mode: Mode::Biometric {
+            gate_key: [0xaa; 32],
+            blob: vec![0xbb; 300],
+        },
+        ..rotating()
     }
 }
 
@@ -89,11 +125,16 @@ fn domain_header(inputs: &Inputs, stage: Stage) -> Header {
         realm: RealmId::new(inputs.realm).unwrap(),
         client_id: ClientId::parse(inputs.client).unwrap(),
     };
+    let mode = match inputs.mode {
+        Mode::No => AuthenticationMode::No,
+        Mode::Password { .. } => AuthenticationMode::Password,
+        Mode::Biometric { .. } => AuthenticationMode::Biometric,
+    };
     let mut header = Header::first(
         RecordId::from_bytes(inputs.record_id),
         WriteId::from_bytes(inputs.write_id),
         stage,
-        AuthenticationMode::No,
+        mode,
         TenantId::parse(inputs.tenant).unwrap(),
         slot,
     );
@@ -108,16 +149,68 @@ fn cases() -> Vec<(&'static str, Inputs, Header)> {
         written: BootTime::from_ms(86_400_000),
     };
     let user = UserId::parse("user-1").unwrap();
-    let rotating_header = domain_header(&rotating(), Stage::Rotating { user, lease });
+    let rotating_in = |name, inputs: Inputs| {
+        let stage = Stage::Rotating {
+            user: user.clone(),
+            lease,
+        };
+        let header = domain_header(&inputs, stage);
+        (name, inputs, header)
+    };
     let revoking_header = domain_header(&revoking_inputs(), revoking());
     vec![
-        ("rotating, at its slot, on a named machine", rotating(), rotating_header),
+        rotating_in("rotating, at its slot, on a named machine", rotating()),
         (
             "revoking, at a handle of its own, empty payload",
             revoking_inputs(),
             revoking_header,
         ),
+        rotating_in("mode password, at the least price", password_inputs()),
+        rotating_in("mode biometric", biometric_inputs()),
     ]
+}
+
+fn credential_of(inputs: &Inputs) -> Credential {
+    match &inputs.mode {
+        Mode::No => Credential::None,
+        Mode::Password { typed, .. } => password(typed),
+        Mode::Biometric { gate_key, blob } => Credential::Biometric {
+            key: GateKey::new(*gate_key),
+            blob: GateBlob(blob.clone()),
+        },
+    }
+}
+
+/// The random bytes of a vault that seals these inputs, in the order in which it asks for them.
+fn random_of(inputs: &Inputs) -> Vec<u8> {
+    let key_and_nonces = [&inputs.data_key[..], &inputs.wrap_nonce, &inputs.body_nonce].concat();
+    match &inputs.mode {
+        Mode::No | Mode::Biometric { .. } => key_and_nonces,
+        // The last ones name the write of the entry that counts guesses.
+        Mode::Password { salt, .. } => [&salt[..], &key_and_nonces, &ATTEMPTS_WRITE_ID].concat(),
+    }
+}
+
+const ATTEMPTS_WRITE_ID: [u8; 16] = [0xcc; 16];
+/// The clock of the attempts: the wall clock, and the time since boot.
+const WALL: WallTime = WallTime::from_unix_s(1_800_000_000);
+const SINCE_BOOT: Duration = Duration::from_secs(5_000);
+
+fn clock_of_attempts() -> ManualClock {
+    let clock = ManualClock::new();
+    clock.reboot();
+    clock.advance(SINCE_BOOT);
+    clock.set_wall(WALL);
+    clock
+}
+
+fn step(inputs: &Inputs, name: &str) -> Vec<u8> {
+    let mut steps = reference::steps(inputs).into_iter();
+    steps.find(|(step, _)| *step == name).unwrap().1
+}
+
+fn slot_of(inputs: &Inputs) -> RecordHandle {
+    RecordHandle::from_bytes(step(inputs, "slot_id").try_into().unwrap())
 }
 
 fn place_of(inputs: &Inputs, header: &Header) -> Place {
@@ -140,7 +233,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn vector(name: &str, inputs: &Inputs) -> Value {
-    let given = json!({
+    let mut given = json!({
         "device_secret": hex(&inputs.device_secret),
         "machine": inputs.machine.map(|machine| hex(&machine)),
         "record_id": hex(&inputs.record_id),
@@ -157,6 +250,28 @@ fn vector(name: &str, inputs: &Inputs) -> Value {
         "wrap_nonce": hex(&inputs.wrap_nonce),
         "body_nonce": hex(&inputs.body_nonce),
     });
+    let of_the_mode = match &inputs.mode {
+        Mode::No => json!({}),
+        Mode::Password {
+            typed,
+            salt,
+            memory_kib,
+            passes,
+            lanes,
+            ..
+        } => json!({
+            "password": hex(typed.as_bytes()),
+            "salt": hex(salt),
+            "kdf_memory_kib": memory_kib,
+            "kdf_passes": passes,
+            "kdf_lanes": lanes,
+        }),
+        Mode::Biometric { gate_key, blob } => json!({ "gate_key": hex(gate_key), "gate_blob": hex(blob) }),
+    };
+    given
+        .as_object_mut()
+        .unwrap()
+        .extend(of_the_mode.as_object().unwrap().clone());
     let steps: Map<_, _> = reference::steps(inputs)
         .into_iter()
         .map(|(name, bytes)| (name.to_owned(), hex(&bytes).into()))
@@ -164,11 +279,44 @@ fn vector(name: &str, inputs: &Inputs) -> Value {
     json!({ "name": name, "given": given, "steps": steps })
 }
 
+/// What lies there when the record of mode password was sealed: one line without a guess.
+fn attempts_steps() -> Vec<(&'static str, Vec<u8>)> {
+    let inputs = password_inputs();
+    let line = reference::Line {
+        record_id: inputs.record_id,
+        begun: 0,
+        failed: 0,
+        wall_ms: WALL.unix_ms(),
+        boot_ms: SINCE_BOOT.as_millis().try_into().unwrap(),
+    };
+    let slot = slot_of(&inputs);
+    reference::attempts_steps(&inputs.device_secret, slot.as_bytes(), &ATTEMPTS_WRITE_ID, &[line])
+}
+
+fn attempts_vector() -> Value {
+    let inputs = password_inputs();
+    let given = json!({
+        "device_secret": hex(&inputs.device_secret),
+        "slot_id": slot_of(&inputs).to_string(),
+        "write_id": hex(&ATTEMPTS_WRITE_ID),
+        "record_id": hex(&inputs.record_id),
+        "begun": 0,
+        "failed": 0,
+        "wall_ms": WALL.unix_ms(),
+        "boot_ms": SINCE_BOOT.as_millis(),
+    });
+    let steps: Map<_, _> = attempts_steps()
+        .into_iter()
+        .map(|(name, bytes)| (name.to_owned(), hex(&bytes).into()))
+        .collect();
+    json!({ "name": "the count of a record that was just sealed", "given": given, "steps": steps })
+}
+
 #[test]
 fn the_published_vectors_follow_from_the_description() {
     let published: Value = serde_json::from_str(VECTORS).unwrap();
     let computed: Vec<_> = cases().iter().map(|(name, inputs, _)| vector(name, inputs)).collect();
-    let computed = json!({ "format": 1, "vectors": computed });
+    let computed = json!({ "format": 1, "vectors": computed, "attempts": [attempts_vector()] });
     assert!(
         published == computed,
         "{}",
@@ -179,23 +327,34 @@ fn the_published_vectors_follow_from_the_description() {
 #[tokio::test]
 async fn the_vault_writes_the_published_bytes_and_reads_them() {
     for (name, inputs, header) in cases() {
-        let steps = reference::steps(&inputs);
-        let record = &steps.iter().find(|(step, _)| *step == "record").unwrap().1;
-        let random = [&inputs.data_key[..], &inputs.wrap_nonce, &inputs.body_nonce].concat();
+        let record = step(&inputs, "record");
         let store = Arc::new(MemoryByteStore::default());
-        let entropy = Arc::new(Given(Mutex::new(random)));
-        let vault = Vault::new(store.clone(), Arc::new(device_of(&inputs)), clock(), entropy);
+        let entropy = Arc::new(Given(Mutex::new(random_of(&inputs))));
+        let clock = Arc::new(clock_of_attempts());
+        let vault = Vault::new(store.clone(), Arc::new(device_of(&inputs)), clock, entropy).with_settings(cheap());
         let place = place_of(&inputs, &header);
-        let request = WriteRequest::new(place.clone(), None, header.clone(), sealed(inputs.payload));
+        let content = Content::Seal {
+            payload: payload(inputs.payload),
+            credential: credential_of(&inputs),
+        };
+        let request = WriteRequest::new(place.clone(), None, header.clone(), content);
         vault.write(request).await.unwrap();
-        let slot_id: [u8; 16] = steps[1].1.clone().try_into().unwrap();
-        let handle = RecordHandle::from_bytes(inputs.own_handle.unwrap_or(slot_id));
-        assert_eq!(hex(&bytes_at(&*store, handle).await), hex(record), "{name}");
+        let handle = inputs
+            .own_handle
+            .map_or_else(|| slot_of(&inputs), RecordHandle::from_bytes);
+        assert_eq!(hex(&bytes_at(&*store, handle).await), hex(&record), "{name}");
 
         let fresh = Arc::new(MemoryByteStore::default());
         plant(&*fresh, &handle.to_string(), record.clone()).await;
+        if matches!(inputs.mode, Mode::Password { .. }) {
+            let attempts = attempts_steps().pop().unwrap().1;
+            let written = bytes_named(&*store, &format!("{handle}.attempts")).await;
+            assert_eq!(hex(&written), hex(&attempts), "{name}");
+            plant(&*fresh, &format!("{handle}.attempts"), attempts).await;
+        }
         let vault = vault_on(fresh, device_of(&inputs));
-        let opened = vault.open(place, Key::Credential(Credential::None)).await.unwrap();
+        let key = Key::Credential(credential_of(&inputs));
+        let opened = vault.open(place, key).await.unwrap();
         assert_eq!(opened.header, header, "{name}");
         assert_eq!(opened.payload.expose(), inputs.payload.as_bytes(), "{name}");
     }
@@ -203,47 +362,82 @@ async fn the_vault_writes_the_published_bytes_and_reads_them() {
 
 #[tokio::test]
 async fn a_wrap_with_another_commitment_is_refused_though_all_else_is_right() {
-    let (_, inputs, header) = cases().swap_remove(0);
-    let steps = reference::steps(&inputs);
-    let step = |name| steps.iter().find(|(step, _)| *step == name).unwrap().1.clone();
-    let right: [u8; 32] = step("com").try_into().unwrap();
-    let mut wrong = right;
-    wrong[31] ^= 1;
-    let handle = RecordHandle::from_bytes(step("slot_id").try_into().unwrap());
-    for (commitment, refused) in [
-        (right, None),
-        (wrong, Some(StorageError::Unreadable(Unreadable::Corrupted))),
-    ] {
-        let store = Arc::new(MemoryByteStore::default());
-        let record = reference::record_committed_to(&inputs, &commitment);
-        plant(&*store, &handle.to_string(), record).await;
-        let vault = vault_on(store, device_of(&inputs));
-        let opened = vault
-            .open(place_of(&inputs, &header), Key::Credential(Credential::None))
+    for (name, inputs, header) in cases() {
+        let right: [u8; 32] = step(&inputs, "com").try_into().unwrap();
+        let mut wrong = right;
+        wrong[31] ^= 1;
+        let proven_wrong = match inputs.mode {
+            Mode::No => StorageError::Unreadable(Unreadable::Corrupted),
+            Mode::Password { .. } | Mode::Biometric { .. } => StorageError::WrongCredential,
+        };
+        let handle = inputs
+            .own_handle
+            .map_or_else(|| slot_of(&inputs), RecordHandle::from_bytes);
+        for (commitment, refused) in [(right, None), (wrong, Some(proven_wrong))] {
+            let store = Arc::new(MemoryByteStore::default());
+            let record = reference::record_committed_to(&inputs, &commitment);
+            plant(&*store, &handle.to_string(), record).await;
+            plant(
+                &*store,
+                &format!("{handle}.attempts"),
+                attempts_steps().pop().unwrap().1,
+            )
             .await;
-        assert_eq!(opened.err(), refused);
+            let vault = vault_on(store, device_of(&inputs));
+            let key = Key::Credential(credential_of(&inputs));
+            let opened = vault.open(place_of(&inputs, &header), key).await;
+            assert_eq!(opened.err(), refused, "{name}");
+        }
     }
 }
 
-/// Written once by the file byte store of the first version. It must never be written again.
-const GOLDEN: &[u8] = include_bytes!("../fixtures/format-1-rotating.record");
+/// Written once by the file byte store of the first version that had them. They must never be written again.
+const GOLDEN: [(usize, &[u8], Option<&[u8]>); 3] = [
+    (0, include_bytes!("../fixtures/format-1-rotating.record"), None),
+    (
+        2,
+        include_bytes!("../fixtures/format-1-password.record"),
+        Some(include_bytes!("../fixtures/format-1-password.attempts")),
+    ),
+    (3, include_bytes!("../fixtures/format-1-biometric.record"), None),
+];
 
 #[tokio::test]
-async fn the_golden_file_of_format_1_is_read() {
-    let (_, inputs, header) = cases().swap_remove(0);
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("records");
-    let store = Arc::new(FileByteStore::open(&path, HashedEntropy::new(1)).unwrap());
-    let slot_id: [u8; 16] = reference::steps(&inputs)[1].1.clone().try_into().unwrap();
-    let file = path.join(RecordHandle::from_bytes(slot_id).to_string());
-    fs::write(&file, GOLDEN).unwrap();
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
-
-    let vault = Vault::new(store, Arc::new(device_of(&inputs)), clock(), HashedEntropy::new(1));
-    let opened = vault
-        .open(Place::Slot(header.slot.clone()), Key::Credential(Credential::None))
-        .await
-        .unwrap();
-    assert_eq!(opened.header, header);
-    assert_eq!(opened.payload.expose(), inputs.payload.as_bytes());
+async fn the_golden_files_of_format_1_are_read() {
+    for (case, record, attempts) in GOLDEN {
+        let (name, inputs, header) = cases().swap_remove(case);
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("records");
+        let store = Arc::new(FileByteStore::open(&path, HashedEntropy::new(1)).unwrap());
+        let file = path.join(slot_of(&inputs).to_string());
+        for (file, bytes) in [
+            (file.clone(), Some(record)),
+            (file.with_extension("attempts"), attempts),
+        ] {
+            if let Some(bytes) = bytes {
+                fs::write(&file, bytes).unwrap();
+                fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+            }
+        }
+        let clock = clock_of_attempts();
+        let device_key = Arc::new(device_of(&inputs));
+        let vault = Vault::new(store, device_key, Arc::new(clock.clone()), HashedEntropy::new(1));
+        let open = || {
+            vault.open(
+                Place::Slot(header.slot.clone()),
+                Key::Credential(credential_of(&inputs)),
+            )
+        };
+        if attempts.is_some() {
+            // Five wrong guesses were made before it was put away.
+            assert_eq!(
+                open().await.unwrap_err(),
+                StorageError::LockedOut(Duration::from_secs(30))
+            );
+            clock.advance(Duration::from_secs(30));
+        }
+        let opened = open().await.unwrap();
+        assert_eq!(opened.header, header, "{name}");
+        assert_eq!(opened.payload.expose(), inputs.payload.as_bytes(), "{name}");
+    }
 }

@@ -1,5 +1,6 @@
 //! Format 1 once more, from its description alone: every step by hand, with the primitives and without the vault's code.
 
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use chacha20poly1305::aead::{Aead, Payload as Message};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305};
 use hkdf::Hkdf;
@@ -25,6 +26,90 @@ pub(crate) struct Inputs {
     pub data_key: [u8; 32],
     pub wrap_nonce: [u8; 24],
     pub body_nonce: [u8; 24],
+    pub mode: Mode,
+}
+
+/// What a mode adds.
+#[derive(Clone)]
+pub(crate) enum Mode {
+    No,
+    Password {
+        typed: &'static str,
+        /// By hand: the profile OpaqueString of what was typed.
+        prepared: &'static str,
+        salt: [u8; 16],
+        memory_kib: u32,
+        passes: u32,
+        lanes: u32,
+    },
+    Biometric {
+        gate_key: [u8; 32],
+        blob: Vec<u8>,
+    },
+}
+
+/// The fields of a mode as they stand in the header and in ctx.
+struct ModeFields {
+    /// Mode, KDF, memory in KiB, passes, lanes.
+    numbers: [u32; 5],
+    salt: Vec<u8>,
+    normalisation: u8,
+    gate_blob: Vec<u8>,
+}
+
+impl Mode {
+    fn fields(&self) -> ModeFields {
+        let none = ModeFields {
+            numbers: [0; 5],
+            salt: Vec::new(),
+            normalisation: 0,
+            gate_blob: Vec::new(),
+        };
+        match self {
+            Self::No => none,
+            Self::Password {
+                salt,
+                memory_kib,
+                passes,
+                lanes,
+                ..
+            } => ModeFields {
+                numbers: [1, 1, *memory_kib, *passes, *lanes],
+                salt: salt.to_vec(),
+                normalisation: 1,
+                ..none
+            },
+            Self::Biometric { blob, .. } => ModeFields {
+                numbers: [2, 0, 0, 0, 0],
+                gate_blob: blob.clone(),
+                ..none
+            },
+        }
+    }
+
+    /// S.
+    fn secret(&self) -> Vec<u8> {
+        match self {
+            Self::No => Vec::new(),
+            Self::Password {
+                prepared,
+                salt,
+                memory_kib,
+                passes,
+                lanes,
+                ..
+            } => {
+                let params = Params::new(*memory_kib, *passes, *lanes, Some(32)).unwrap();
+                let mut memory = vec![Block::new(); params.block_count()];
+                let mut secret = vec![0; 32];
+                Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+                    .hash_password_into_with_memory(prepared.as_bytes(), salt, &mut secret, &mut memory)
+                    .unwrap();
+                secret
+            }
+            Self::Biometric { gate_key, .. } => gate_key.to_vec(),
+        }
+    }
 }
 
 /// Every step from the inputs to the bytes, by name.
@@ -44,7 +129,9 @@ fn steps_committed_to(inputs: &Inputs, commitment: Option<&[u8; 32]>) -> Vec<(&'
     let context = context(inputs, &device_key_id);
     let share = derive(&inputs.device_secret, "wrap", &context);
     let salt = sha256(&[b"vestibule/1/record", &context]);
-    let material = [&32_u64.to_be_bytes()[..], &share, &0_u64.to_be_bytes()].concat();
+    let secret = inputs.mode.secret();
+    let lengths = [share.len() as u64, secret.len() as u64].map(u64::to_be_bytes);
+    let material = [&lengths[0][..], &share, &lengths[1], &secret].concat();
     let (prk, expander) = Hkdf::<Sha256>::extract(Some(&salt), &material);
     let kek = expand(&expander, b"kek");
     let com = commitment.map_or_else(|| expand(&expander, b"com"), |commitment| commitment.to_vec());
@@ -64,7 +151,15 @@ fn steps_committed_to(inputs: &Inputs, commitment: Option<&[u8; 32]>) -> Vec<(&'
     let index = derive(&inputs.device_secret, "index", b"");
     let mac_key = mac_key(&inputs.device_secret, &inputs.record_id);
     let mac = hmac(&mac_key, &signed);
-    vec![
+    let mode_secret = match &inputs.mode {
+        Mode::No => vec![],
+        Mode::Password { prepared, .. } => vec![
+            ("password_prepared", prepared.as_bytes().to_vec()),
+            ("mode_secret", secret),
+        ],
+        Mode::Biometric { .. } => vec![("mode_secret", secret)],
+    };
+    let steps = vec![
         ("device_key_id", device_key_id),
         ("slot_id", slot_id(inputs.realm, inputs.client)),
         ("ctx", context),
@@ -82,7 +177,8 @@ fn steps_committed_to(inputs: &Inputs, commitment: Option<&[u8; 32]>) -> Vec<(&'
         ("mac_key", mac_key),
         ("mac", mac.clone()),
         ("record", [signed, mac].concat()),
-    ]
+    ];
+    mode_secret.into_iter().chain(steps).collect()
 }
 
 /// The mac of changed bytes, as somebody could make it who has the device key.
@@ -98,23 +194,52 @@ fn mac_key(device_secret: &[u8; 32], record_id: &[u8; 16]) -> Vec<u8> {
     expand(&expander, &[b"record".as_slice(), record_id].concat())
 }
 
+/// The guesses at one record, as they stand in the entry that counts them.
+pub(crate) struct Line {
+    pub record_id: [u8; 16],
+    pub begun: u32,
+    pub failed: u32,
+    pub wall_ms: i64,
+    pub boot_ms: u64,
+}
+
+/// Every step to an entry that counts guesses, by name.
+pub(crate) fn attempts_steps(
+    device_secret: &[u8; 32],
+    slot_id: &[u8],
+    write_id: &[u8; 16],
+    lines: &[Line],
+) -> Vec<(&'static str, Vec<u8>)> {
+    let mut cbor = Encoder::new(Vec::new());
+    cbor.map(4).unwrap().u8(0).unwrap().u8(1).unwrap();
+    cbor.u8(1).unwrap().bytes(slot_id).unwrap();
+    cbor.u8(2).unwrap().bytes(write_id).unwrap();
+    cbor.u8(3).unwrap().array(lines.len() as u64).unwrap();
+    for line in lines {
+        cbor.array(5).unwrap().bytes(&line.record_id).unwrap();
+        cbor.u32(line.begun).unwrap().u32(line.failed).unwrap();
+        cbor.i64(line.wall_ms).unwrap().u64(line.boot_ms).unwrap();
+    }
+    let counts = cbor.into_writer();
+    let index = derive(device_secret, "index", b"");
+    let expander = Hkdf::<Sha256>::from_prk(&index).unwrap();
+    let mac_key = expand(&expander, &[b"attempts".as_slice(), slot_id].concat());
+    let mac = hmac(&mac_key, &counts);
+    let entry = [counts.clone(), mac.clone()].concat();
+    vec![("counts", counts), ("mac_key", mac_key), ("mac", mac), ("entry", entry)]
+}
+
 fn context(inputs: &Inputs, device_key_id: &[u8]) -> Vec<u8> {
     let mut cbor = Encoder::new(Vec::new());
     cbor.array(12).unwrap().u16(1).unwrap();
     cbor.bytes(&inputs.record_id).unwrap().u64(inputs.epoch).unwrap();
     cbor.bytes(device_key_id).unwrap();
-    // Mode no: no KDF, no parameters, no salt, no normalisation, no gate blob.
-    cbor.u8(0)
-        .unwrap()
-        .u8(0)
-        .unwrap()
-        .u8(0)
-        .unwrap()
-        .u8(0)
-        .unwrap()
-        .u8(0)
-        .unwrap();
-    cbor.bytes(&[]).unwrap().u8(0).unwrap().bytes(&sha256(&[])).unwrap();
+    let mode = inputs.mode.fields();
+    for number in mode.numbers {
+        cbor.u32(number).unwrap();
+    }
+    cbor.bytes(&mode.salt).unwrap().u8(mode.normalisation).unwrap();
+    cbor.bytes(&sha256(&[&mode.gate_blob])).unwrap();
     cbor.into_writer()
 }
 
@@ -126,12 +251,13 @@ fn header(inputs: &Inputs, device_key_id: &[u8], com: &[u8], wrap: &[u8]) -> Vec
     cbor.u8(0).unwrap().bytes(&inputs.record_id).unwrap();
     cbor.u8(1).unwrap().u64(inputs.epoch).unwrap();
     cbor.u8(2).unwrap().bytes(device_key_id).unwrap();
-    for field in 3..=7 {
-        cbor.u8(field).unwrap().u8(0).unwrap();
+    let mode = inputs.mode.fields();
+    for (field, number) in (3..).zip(mode.numbers) {
+        cbor.u8(field).unwrap().u32(number).unwrap();
     }
-    cbor.u8(8).unwrap().bytes(&[]).unwrap();
-    cbor.u8(9).unwrap().u8(0).unwrap();
-    cbor.u8(10).unwrap().bytes(&[]).unwrap();
+    cbor.u8(8).unwrap().bytes(&mode.salt).unwrap();
+    cbor.u8(9).unwrap().u8(mode.normalisation).unwrap();
+    cbor.u8(10).unwrap().bytes(&mode.gate_blob).unwrap();
     cbor.u8(11).unwrap().array(1).unwrap().array(3).unwrap();
     cbor.bytes(com)
         .unwrap()
