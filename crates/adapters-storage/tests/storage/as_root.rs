@@ -34,7 +34,12 @@ fn open_store(path: &Path) -> Result<FileByteStore, ByteStoreError> {
 
 fn file_vault(records: &Path, state: &Path) -> Vault {
     let key = FileDeviceKey::open(state, entropy()).unwrap();
-    Vault::new(Arc::new(open_store(records).unwrap()), Arc::new(key), clock(), entropy())
+    Vault::new(
+        Arc::new(open_store(records).unwrap()),
+        Arc::new(key),
+        clock(),
+        entropy(),
+    )
 }
 
 fn name(text: &str) -> StoreName {

@@ -90,7 +90,10 @@ async fn a_restored_backup_without_the_state_directory_is_told_and_gets_no_new_k
     let store = Arc::new(MemoryByteStore::default());
     let vault = |path: &str| {
         let key = Arc::new(open_key(&directory.path().join(path)));
-        (Vault::new(store.clone(), key.clone(), clock(), HashedEntropy::new(1)), key)
+        (
+            Vault::new(store.clone(), key.clone(), clock(), HashedEntropy::new(1)),
+            key,
+        )
     };
     let header = header(1, "app", active());
     let _ = begin(&vault("state").0, &header, "text").await;

@@ -31,6 +31,12 @@ async fn a_write_without_a_spare_says_before_that_there_is_no_room_and_leaves_th
         (&b"old"[..], &first.revision)
     );
     assert_eq!(load(&store, "other").await, None);
+    let names: Vec<_> = fs::read_dir(disk.path().join("records")).unwrap().collect();
+    assert_eq!(
+        names.len(),
+        2,
+        "the record and the lock; nothing half written: {names:?}"
+    );
     // A new process reads it as well; and once there is room, it is written and said so.
     let store = open_store(&disk.path().join("records")).unwrap();
     assert_eq!(load(&store, "record").await.unwrap().bytes, b"old");
