@@ -271,17 +271,55 @@ async fn a_redirect_that_breaks_a_rule_is_not_trusted_and_its_code_never_sent() 
 
 #[tokio::test]
 async fn a_page_instead_of_a_redirect_wants_a_person_and_a_server_fault_does_not() {
+    use StatusType::{CannotAcquireAuthorizationCode as NoCode, RateLimited};
     fn page(answer: &mut AnswerParts, status: u16) {
         answer.status = status;
         answer.headers = vec![("content-type".into(), "text/html".into())];
         answer.body = b"<form id=\"kc-form-login\">".to_vec();
     }
     let person = format!("client {}: its flow at the IdP shows a page", client::DEVICE_ENROLLMENT);
-    let table: [Row; 4] = [
+    let table: [Row; 10] = [
         ("page", |a| page(a, 200), StatusType::AccessDenied, "shows a page", GONE),
         ("400", |a| page(a, 400), StatusType::NotReachable, "status 400", KEPT),
+        ("404", |a| page(a, 404), StatusType::NotReachable, "status 404", KEPT),
         ("500", |a| page(a, 500), StatusType::NotReachable, "status 500", KEPT),
         ("503", |a| page(a, 503), StatusType::NotReachable, "status 503", KEPT),
+        // In JSON a refusal is one, a fault of the server is none.
+        (
+            "400 JSON",
+            |a| a.become_json(400, r#"{"error":"invalid_scope"}"#),
+            NoCode,
+            "invalid_scope",
+            GONE,
+        ),
+        (
+            "429 JSON",
+            |a| a.become_json(429, r#"{"error":"slow_down"}"#),
+            RateLimited,
+            "asks to wait",
+            GONE,
+        ),
+        (
+            "500 JSON",
+            |a| a.become_json(500, r#"{"error":"unknown_error"}"#),
+            StatusType::NotReachable,
+            "status 500",
+            KEPT,
+        ),
+        (
+            "503 JSON",
+            |a| a.become_json(503, r#"{"error":"invalid_request"}"#),
+            StatusType::NotReachable,
+            "status 503",
+            KEPT,
+        ),
+        (
+            "busy JSON",
+            |a| a.become_json(503, r#"{"error":"temporarily_unavailable"}"#),
+            RateLimited,
+            "asks to wait",
+            GONE,
+        ),
     ];
     for row in table {
         check(row).await;

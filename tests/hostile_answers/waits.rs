@@ -42,7 +42,15 @@ const WAITS: [(&[(&str, &str)], Retry); 12] = [
 
 fn wait(endpoint: Endpoint, status: u16, headers: &'static [(&'static str, &'static str)]) -> ChangeAnswer {
     let scene = ChangeAnswer::of(endpoint, move |answer| {
-        answer.become_json(status, "{}");
+        // Where the server is asked too often, its other words do not count.
+        answer.become_json(
+            status,
+            if status == 429 {
+                r#"{"error":"slow_down"}"#
+            } else {
+                "{}"
+            },
+        );
         for (name, value) in headers {
             answer.add_header(name, value);
         }

@@ -130,7 +130,7 @@ fn not_answered(fault: HttpFault, hop: usize) -> IdpError {
 
 /// An answer that leads nowhere: an error of the server, or a page for a person.
 fn no_redirect(answer: Answer, at: &Url, client_id: &str) -> NoCode {
-    if let Some(refusal) = Refusal::parse(&answer.body).filter(|_| !answer.status.is_success()) {
+    if let Some(refusal) = Refusal::parse(&answer.body).filter(|refusal| decides(refusal, answer.status)) {
         return NoCode::Refused(refusal, answer);
     }
     NoCode::Failed(match answer.status {
@@ -143,6 +143,13 @@ fn no_redirect(answer: Answer, at: &Url, client_id: &str) -> NoCode {
             Some(_) | None => IdpError::AnswerLost(Hint::new(&format!("status {}", status.as_u16()))),
         },
     })
+}
+
+/// Whether a refusal in JSON counts: a server's own fault decides nothing, whatever code it is dressed in (Keycloak writes
+/// `unknown_error`), for a user may have been made before it.
+fn decides(refusal: &Refusal, status: StatusCode) -> bool {
+    let refuses = status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS;
+    refuses || (status.is_server_error() && refusal.code == "temporarily_unavailable")
 }
 
 fn wants_a_person(at: &Url, client_id: &str) -> IdpError {

@@ -1,5 +1,6 @@
 //! A pushed request that was not taken (RFC 9126). It makes no user, so whatever happened, nothing was done.
 
+use http::StatusCode;
 use vestibule_domain::status::{Hint, Untrusted};
 use vestibule_ports::IdpError;
 
@@ -14,7 +15,8 @@ pub(crate) fn not_pushed(wire: &EngineWire) -> NoCode {
         Ok(answer) => answer,
         Err(fault) => return NoCode::Failed(not_answered(fault)),
     };
-    if let Some(refusal) = Refusal::parse(&answer.body).filter(|_| answer.status.is_client_error()) {
+    let refuses = answer.status.is_client_error() && answer.status != StatusCode::TOO_MANY_REQUESTS;
+    if let Some(refusal) = Refusal::parse(&answer.body).filter(|_| refuses) {
         return NoCode::NotPushed(refusal, answer);
     }
     if answer.flaw == Some(Flaw::Cut) {
