@@ -119,6 +119,33 @@ fn every_test_that_a_port_names_exists() {
     assert!(flaws.is_empty(), "kept by no test that there is: {flaws:#?}");
 }
 
+#[test]
+fn every_test_that_the_table_of_hostile_answers_names_exists() {
+    let table = fs::read_to_string(root().join("docs/evidence/hostile-answers.md")).unwrap();
+    let tests: BTreeSet<String> = files()
+        .iter()
+        .filter(|path| path.extension().is_some_and(|ending| ending == "rs"))
+        .flat_map(|path| {
+            let file = path.file_stem().unwrap().to_string_lossy().into_owned();
+            let names = tests_in(&fs::read_to_string(path).unwrap());
+            names.into_iter().map(move |name| format!("{file}::{name}"))
+        })
+        .collect();
+    let rows = table
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| Answer"));
+    let mut seen = 0;
+    for row in rows {
+        let named: Vec<&str> = row.rsplit('|').nth(1).unwrap().trim().split(", ").collect();
+        for name in named {
+            let name = name.trim_matches('`');
+            assert!(tests.contains(name), "there is no test {name:?}: {row}");
+        }
+        seen += 1;
+    }
+    assert!(seen > 35, "the search finds {seen} rows");
+}
+
 /// Each item of each list in the docs of a file, on one line.
 fn doc_items(text: &str) -> Vec<String> {
     let mut items: Vec<String> = Vec::new();

@@ -170,6 +170,33 @@ async fn a_grant_in_an_answer_that_stops_half_way_is_kept() {
     assert!(holds(&stub, &device, &enrolled.grant, "canary-refresh").await);
 }
 
+#[tokio::test]
+async fn nothing_more_is_sent_when_the_time_is_up() {
+    let (stub, device) = stub_and_device().await;
+    let grant = grant_from(&stub, &device).await;
+    for (call, limit) in [
+        ("enroll", FLOW_TIMEOUT),
+        ("refresh", RENEWAL_TIMEOUT),
+        ("revoke", RENEWAL_TIMEOUT),
+    ] {
+        let fresh = Device::new(settings(&stub.issuer_template()), "acme", 1);
+        let (clock, document) = (fresh.clock.clone(), metadata(stub.port, ""));
+        stub.answer_with(METADATA, move |_| {
+            clock.pass(limit);
+            json(200, &document)
+        });
+        let before = stub.requests().len();
+        let error = match call {
+            "enroll" => fresh.enroll().await.map(|_| ()),
+            "refresh" => fresh.refresh(&grant, None).await.map(|_| ()),
+            _ => fresh.revoke(&grant).await,
+        };
+        let error = error.unwrap_err();
+        assert!(matches!(&error, IdpError::Unreachable(_)), "{call}: {error:?}");
+        assert_eq!(stub.requests().len(), before + 1, "{call}");
+    }
+}
+
 /// The flow above gives a refresh up after 45 s, metadata and keys included, and loses what comes later.
 #[tokio::test]
 async fn a_refresh_or_revocation_counts_the_time_for_metadata_and_keys() {
