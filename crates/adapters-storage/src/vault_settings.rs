@@ -86,3 +86,46 @@ impl Default for VaultSettings {
         Self::DEFAULT
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u32 = 1024;
+
+    #[test]
+    fn a_header_may_ask_for_what_is_set_up_to_256_mib_and_always_for_what_is_sealed_now() {
+        let kdf = |mib| KdfParameters::new(mib * MIB, 2, 1).unwrap();
+        // columns: memory of a new record, most memory as set, most that a header may ask for; in MiB
+        for (new, most, ceiling) in [
+            (64, 256, 256),
+            (64, 128, 128),
+            (64, 64, 64),
+            (64, 0, 64),
+            (256, 20, 256),
+        ] {
+            let settings = VaultSettings::DEFAULT.with_kdf(kdf(new));
+            let settings = settings.with_max_kdf_memory_kib(most * MIB).unwrap();
+            assert_eq!(settings.memory_ceiling_kib(), ceiling * MIB, "{new} {most}");
+        }
+        let refused = VaultSettings::DEFAULT
+            .with_max_kdf_memory_kib(256 * MIB + 1)
+            .unwrap_err();
+        assert_eq!(refused.field, "max_kdf_memory_kib");
+        assert_eq!(VaultSettings::default().memory_ceiling_kib(), 256 * MIB);
+    }
+
+    #[test]
+    fn a_short_password_counts_only_where_the_device_key_cannot_be_copied() {
+        for (set, elsewhere) in [(1, 8), (4, 8), (8, 8), (9, 9)] {
+            let settings = VaultSettings::DEFAULT.with_min_password_characters(set).unwrap();
+            assert_eq!(
+                (settings.min_characters(true), settings.min_characters(false)),
+                (set, elsewhere)
+            );
+        }
+        let refused = VaultSettings::DEFAULT.with_min_password_characters(0).unwrap_err();
+        assert_eq!(refused.field, "min_password_characters");
+        assert_eq!(VaultSettings::default().min_characters(false), 8);
+    }
+}

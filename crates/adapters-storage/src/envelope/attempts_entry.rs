@@ -124,3 +124,93 @@ impl AttemptsEntry {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use zeroize::Zeroizing;
+
+    use super::*;
+
+    const SLOT: [u8; 16] = [5; 16];
+
+    fn index() -> IndexKey {
+        IndexKey(Zeroizing::new([9; 32]))
+    }
+
+    fn guesses(started: u32) -> Guesses {
+        Guesses {
+            started,
+            failed: u32::MAX,
+            noted: Moment {
+                wall: WallTime::from_unix_ms(i64::MIN),
+                boot: BootTime::from_ms(u64::MAX),
+            },
+        }
+    }
+
+    fn record(number: u8) -> RecordId {
+        RecordId::from_bytes([number; 16])
+    }
+
+    #[test]
+    fn the_count_of_the_record_that_came_first_is_forgotten_and_the_longest_entry_fits() {
+        let mut entry = AttemptsEntry::empty(SLOT);
+        for number in 0..9 {
+            entry = entry.with(record(number), guesses(u32::MAX), [number; 16]);
+            // What is known already is changed in its place.
+            entry = entry.with(record(number), guesses(u32::from(number) + 70_000), [number; 16]);
+        }
+        let bytes = entry.seal(&index()).unwrap();
+        let proven = AttemptsEntry::prove(&bytes, SLOT, &index()).unwrap();
+        assert_eq!(proven, entry);
+        assert_eq!(proven.guesses(record(0)), None);
+        for number in 1..9 {
+            assert_eq!(
+                proven.guesses(record(number)),
+                Some(guesses(u32::from(number) + 70_000))
+            );
+        }
+        let room = MAX_ENTRY_BYTES - bytes.len();
+        assert!(
+            room >= MAX_COUNTED_RECORDS * 2,
+            "{room} bytes for numbers that take 4 bytes more"
+        );
+    }
+
+    #[test]
+    fn an_entry_of_another_slot_key_or_version_is_not_believed() {
+        let entry = AttemptsEntry::empty(SLOT).with(record(1), guesses(1), [1; 16]);
+        let bytes = entry.seal(&index()).unwrap();
+        assert!(AttemptsEntry::prove(&bytes, SLOT, &index()).is_ok());
+        assert!(AttemptsEntry::prove(&bytes, [6; 16], &index()).is_err());
+        let other_key = IndexKey(Zeroizing::new([8; 32]));
+        assert!(AttemptsEntry::prove(&bytes, SLOT, &other_key).is_err());
+        let many = AttemptsEntry {
+            lines: entry.lines.iter().cycle().take(9).cloned().collect(),
+            ..entry.clone()
+        };
+        let later = AttemptsEntry { version: 2, ..entry };
+        for not_ours in [many, later] {
+            let bytes = not_ours.seal(&index()).unwrap();
+            assert!(AttemptsEntry::prove(&bytes, SLOT, &index()).is_err());
+        }
+    }
+
+    #[test]
+    fn the_mac_of_a_record_is_not_one_of_a_count() {
+        let signed = b"the same bytes";
+        let as_record = index().mac(Signed::Record(&SLOT), signed).unwrap();
+        assert!(index().verify(Signed::Attempts(&SLOT), signed, &as_record).is_err());
+        assert!(index().verify(Signed::Record(&SLOT), signed, &as_record).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_are_refused_and_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            prop_assert!(AttemptsEntry::prove(&bytes, SLOT, &index()).is_err());
+            let mac = index().mac(Signed::Attempts(&SLOT), &bytes).unwrap();
+            prop_assert!(AttemptsEntry::prove(&[bytes.as_slice(), &mac].concat(), SLOT, &index()).is_err());
+        }
+    }
+}

@@ -108,9 +108,10 @@ mod tests {
     use vestibule_domain::authentication_mode::AuthenticationMode;
     use vestibule_domain::identifiers::UserId;
     use vestibule_domain::record::Stage;
-    use vestibule_ports::DeviceKeyId;
+    use vestibule_ports::{DeviceKeyId, GateBlob};
 
     use super::*;
+    use crate::envelope::kdf::KdfParameters;
     use crate::envelope::layout;
     use crate::envelope::protection::Wrap;
     use crate::envelope::sealed_record::ProvenRecord;
@@ -237,23 +238,66 @@ mod tests {
             let decoded = SealedHeader::decode(&header.encode().unwrap());
             assert_eq!(decoded, Err(EnvelopeError::Unreadable(Unreadable::Corrupted)), "{what}");
         }
-        let mut header = sample();
-        (header.protection.mode, header.protection.gate_blob) = (2, vec![0; 1025]);
-        assert!(
-            SealedHeader::decode(&header.encode().unwrap()).is_err(),
-            "a gate blob over 1 KiB"
-        );
-        header.protection.gate_blob.truncate(1024);
-        let mode = SealedHeader::decode(&header.encode().unwrap())
-            .unwrap()
-            .header()
-            .unwrap()
-            .mode;
-        assert_eq!(
-            mode,
-            AuthenticationMode::Biometric,
-            "the fields of the other modes are there from the start"
-        );
+    }
+
+    fn with_password(protection: Protection) -> Protection {
+        let floor = KdfParameters::new(19_456, 2, 1).unwrap();
+        protection.with_password(floor, [6; 16])
+    }
+
+    fn with_gate(protection: Protection) -> Protection {
+        protection.with_gate(&GateBlob(vec![7; 1024]))
+    }
+
+    #[test]
+    fn what_no_writer_of_this_format_writes_in_the_other_modes_is_corruption() {
+        type Base = fn(Protection) -> Protection;
+        let bases: [(Base, AuthenticationMode); 2] = [
+            (with_password, AuthenticationMode::Password),
+            (with_gate, AuthenticationMode::Biometric),
+        ];
+        let decoded = |protection: Protection| {
+            let header = SealedHeader { protection, ..sample() };
+            SealedHeader::decode(&header.encode().unwrap()).map(|header| header.header().unwrap().mode)
+        };
+        for (base, mode) in bases {
+            assert_eq!(decoded(base(sample().protection)), Ok(mode));
+        }
+        let changes: [(&str, Base, Change); 20] = [
+            ("another mode", with_password, |p| p.mode = 2),
+            ("no KDF", with_password, |p| p.kdf = 0),
+            ("an unknown KDF", with_password, |p| p.kdf = 2),
+            ("more memory than anybody may ask for", with_password, |p| {
+                p.kdf_memory_kib = 262_145
+            }),
+            ("less memory than there can be", with_password, |p| p.kdf_memory_kib = 7),
+            ("more passes", with_password, |p| p.kdf_passes = 17),
+            ("no pass", with_password, |p| p.kdf_passes = 0),
+            ("more lanes", with_password, |p| p.kdf_lanes = 9),
+            ("no lane", with_password, |p| p.kdf_lanes = 0),
+            ("a short salt", with_password, |p| p.salt = vec![6; 15]),
+            ("a long salt", with_password, |p| p.salt = vec![6; 17]),
+            ("no normalisation", with_password, |p| p.normalisation = 0),
+            ("an unknown normalisation", with_password, |p| p.normalisation = 2),
+            ("a gate blob beside a password", with_password, |p| {
+                p.gate_blob = vec![7]
+            }),
+            ("two wraps", with_password, |p| p.wraps.push(p.wraps[0].clone())),
+            ("no gate blob", with_gate, |p| p.gate_blob = vec![]),
+            ("a gate blob over 1 KiB", with_gate, |p| p.gate_blob = vec![7; 1025]),
+            ("a KDF beside a gate", with_gate, |p| p.kdf = 1),
+            ("a salt beside a gate", with_gate, |p| p.salt = vec![6; 16]),
+            ("a normalisation beside a gate", with_gate, |p| p.normalisation = 1),
+        ];
+        for (what, base, change) in changes {
+            let mut protection = base(sample().protection);
+            change(&mut protection);
+            assert_eq!(
+                decoded(protection),
+                Err(EnvelopeError::Unreadable(Unreadable::Corrupted)),
+                "{what}"
+            );
+        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 mod aside;
 mod attempts;
+#[cfg(test)]
+mod derivation_counts;
 mod device_secret;
 mod listing;
 mod opening;

@@ -391,20 +391,36 @@ async fn a_wrap_with_another_commitment_is_refused_though_all_else_is_right() {
     }
 }
 
-/// Written once by the file byte store of the first version that had them. They must never be written again.
-const GOLDEN: [(usize, &[u8], Option<&[u8]>); 3] = [
-    (0, include_bytes!("../fixtures/format-1-rotating.record"), None),
-    (
-        2,
-        include_bytes!("../fixtures/format-1-password.record"),
-        Some(include_bytes!("../fixtures/format-1-password.attempts")),
-    ),
-    (3, include_bytes!("../fixtures/format-1-biometric.record"), None),
+/// Files that were written once, by the file byte store of the first version that had them. They must never be written
+/// again.
+struct Golden {
+    /// Its place among the cases.
+    case: usize,
+    record: &'static [u8],
+    attempts: Option<&'static [u8]>,
+}
+
+const GOLDEN: [Golden; 3] = [
+    Golden {
+        case: 0,
+        record: include_bytes!("../fixtures/format-1-rotating.record"),
+        attempts: None,
+    },
+    Golden {
+        case: 2,
+        record: include_bytes!("../fixtures/format-1-password.record"),
+        attempts: Some(include_bytes!("../fixtures/format-1-password.attempts")),
+    },
+    Golden {
+        case: 3,
+        record: include_bytes!("../fixtures/format-1-biometric.record"),
+        attempts: None,
+    },
 ];
 
 #[tokio::test]
 async fn the_golden_files_of_format_1_are_read() {
-    for (case, record, attempts) in GOLDEN {
+    for Golden { case, record, attempts } in GOLDEN {
         let (name, inputs, header) = cases().swap_remove(case);
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("records");

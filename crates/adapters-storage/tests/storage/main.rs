@@ -34,3 +34,5 @@ mod reference;
 mod support;
 #[cfg(test)]
 mod tampering;
+#[cfg(test)]
+mod tampering_by_mode;
