@@ -21,7 +21,9 @@ use vestibule_domain::status::Cause;
 ///   (kept by `a_step_that_fails_leaves_the_old_record_and_says_whether_it_is_certain`,
 ///   `a_removal_that_fails_leaves_the_record_and_says_whether_it_is_certain`).
 /// - `names` MUST list every stored name in byte order, `after` excluded, at most `limit` of them
-///   (kept by `names_are_paged_in_byte_order_and_what_is_none_is_counted`).
+///   (kept by `names_are_paged_in_byte_order_and_what_is_none_is_counted`). One that may not be read MUST NOT keep the
+///   others from being listed: it is counted as foreign, and `load` says `Unavailable`
+///   (kept by `one_record_that_may_not_be_read_leaves_the_other_slots_usable_and_is_never_absent`).
 /// - A `replace` or `remove` that was certainly not done MUST leave the old bytes
 ///   (kept by `a_kill_at_any_step_leaves_the_old_record_or_the_new_one`,
 ///   `a_step_that_fails_leaves_the_old_record_and_says_whether_it_is_certain`).
@@ -101,7 +103,7 @@ pub struct NamesPage {
     pub names: Vec<StoreName>,
     /// Whether there are more behind the last one.
     pub more: bool,
-    /// How many entries are there that are no store names: the Vault reports them as unreadable.
+    /// How many entries are there that are no store names, or that may not be read: the Vault reports them as unreadable.
     pub foreign: usize,
 }
 
