@@ -25,7 +25,8 @@ pub use record_files::MIN_SPARE_BYTES;
 ///   must every file in it. A file that is not is unavailable and never absent: `names` counts it as foreign, so that it
 ///   does not keep the others from being used.
 /// - A record may have a second name, as a backup by hard links (`cp -al`) gives it: it is read, and a write gives the
-///   name a new file and leaves the other name as it was. Nothing is ever written *into* a file that has two names.
+///   name a new file and leaves the other name as it was. Nothing is ever written *into* a file that has two names; so
+///   where the backup took the spares along, the next write of each record has only what room the disk has.
 /// - `replace` compares and writes under a lock on a file of its own, which is never deleted. The new bytes go into the
 ///   spare file beside the record, are synced, renamed over the record, and the directory is synced. Whoever is killed on
 ///   the way leaves the old record or the new one.

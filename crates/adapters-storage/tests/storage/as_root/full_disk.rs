@@ -78,6 +78,26 @@ async fn a_write_within_its_spare_stands_on_a_full_disk_up_to_twice_the_record()
 }
 
 #[tokio::test]
+async fn a_spare_that_a_backup_by_hard_links_holds_too_is_no_room_and_is_not_written() {
+    let disk = SmallDisk::mount();
+    let records = disk.path().join("records");
+    let store = open_store(&records).unwrap();
+    let first = store.replace(name("record"), None, b"old".to_vec()).await.unwrap();
+    let backup = disk.path().join("backup");
+    fs::hard_link(records.join(".spare.record"), &backup).unwrap();
+    let before = fs::read(&backup).unwrap();
+    disk.fill();
+    let refused = store.replace(name("record"), Some(first.revision.clone()), b"new".to_vec());
+    assert!(says(refused.await, FULL));
+    assert_eq!(load(&store, "record").await.unwrap().bytes, b"old");
+    assert_eq!(fs::read(&backup).unwrap(), before);
+    // The backup gives its room back when it is removed.
+    fs::remove_file(&backup).unwrap();
+    let written = store.replace(name("record"), Some(first.revision), b"new".to_vec());
+    assert!(written.await.is_ok());
+}
+
+#[tokio::test]
 async fn records_can_be_removed_on_a_full_disk() {
     let disk = SmallDisk::mount();
     let store = open_store(&disk.path().join("records")).unwrap();
