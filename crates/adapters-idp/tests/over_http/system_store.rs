@@ -94,7 +94,8 @@ fn a_system_without_ca_certificates_is_told_with_its_cure_and_heals_without_a_re
             ServerTrust::SystemAnd(ours.certificates()),
             ServerTrust::Only(ours.certificates()),
         ] {
-            enroll(&server, trust).await;
+            let error = enroll(&server, trust).await;
+            assert!(matches!(error, IdpError::Misconfigured(_)), "{error:?}");
             assert!(matches!(server.next().await, Seen::Request(_)));
         }
         // Plain http to a loopback address needs no certificates at all.
@@ -125,7 +126,8 @@ fn a_proxy_of_the_environment_is_never_asked() {
     in_a_process("a_proxy_of_the_environment_is_never_asked", &variables, async {
         let ours = Ca::new();
         let mut server = TlsServer::start(ours.sign(HOST)).await;
-        enroll(&server, ServerTrust::Only(ours.certificates())).await;
+        let error = enroll(&server, ServerTrust::Only(ours.certificates())).await;
+        assert!(matches!(error, IdpError::Misconfigured(_)), "{error:?}");
         assert!(matches!(server.next().await, Seen::Request(_)));
         let stub = StubServer::start().await;
         let plain = Device::new(settings(&stub.issuer_template()), "acme", 1);
