@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use vestibule_adapters_idp::limits::{FLOW_TIMEOUT, RENEWAL_TIMEOUT};
+use vestibule_adapters_idp::limits::{FLOW_TIMEOUT, MAX_BODY_BYTES, RENEWAL_TIMEOUT};
 use vestibule_domain::status::{StatusType, Untrusted};
 use vestibule_ports::{Enrolled, IdpError};
 
@@ -16,6 +16,8 @@ const METADATA: &str = "/acme/.well-known/openid-configuration";
 const ENDLESS: &str = "HTTP/1.1 200 X\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
 /// A chunk of 4 KiB of white space.
 const CHUNK: &[u8] = &chunk();
+/// So much the system takes at most from a server whose client reads no more.
+const SYSTEM_BUFFERS: usize = 24 * 1024 * 1024;
 /// What is left of a flow's time where a test has it run out.
 const LITTLE: Duration = Duration::from_millis(150);
 /// A token answer with a refresh token in it, packed by gzip (RFC 1952).
@@ -63,10 +65,17 @@ async fn a_body_without_an_end_is_left_at_its_limit() {
             offer_pushed(&stub);
         }
         stub.answer_without_end(path, ENDLESS, CHUNK);
+        // What the system holds in its buffers goes beyond what is read.
+        let most = MAX_BODY_BYTES + SYSTEM_BUFFERS;
         let error = device.enroll().await.unwrap_err();
         let shown = told(&error);
         assert!(shown.0 == status && shown.1.contains(words), "{path}: {shown:?}");
         assert_eq!((stub.count(path), stub.requests().last().unwrap().path()), (1, path));
+        assert!(
+            stub.sent_again() < most,
+            "{path}: {} bytes were taken",
+            stub.sent_again()
+        );
     }
 }
 
@@ -172,6 +181,8 @@ async fn a_grant_in_an_answer_that_stops_half_way_is_kept() {
 
 #[tokio::test]
 async fn nothing_more_is_sent_when_the_time_is_up() {
+    // The flows above give an enrolment up after 75 s, anything else after 45 s.
+    assert!(FLOW_TIMEOUT.as_secs() <= 70 && RENEWAL_TIMEOUT.as_secs() <= 40);
     let (stub, device) = stub_and_device().await;
     let grant = grant_from(&stub, &device).await;
     for (call, limit) in [

@@ -233,6 +233,8 @@ async fn metadata_and_keys_that_break_a_rule_stop_everything_before_anything_is_
 
 #[tokio::test]
 async fn what_only_just_keeps_a_limit_is_taken() {
+    let limits = (MAX_HEADER_FIELDS, MAX_BODY_BYTES, MAX_JWKS_BYTES, MAX_KEYS);
+    assert_eq!(limits, (64, 1024 * 1024, 256 * 1024, 64));
     let (stub, device) = stub_and_device().await;
     let document = metadata(stub.port, "");
     let keys = format!("{{\"keys\":[{}]}}", vec!["{}"; MAX_KEYS].join(","));

@@ -1,6 +1,7 @@
 //! A server that answers whatever bytes a test wants, one connection after the other.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -74,6 +75,8 @@ pub(crate) struct StubServer {
     scheme: &'static str,
     script: Arc<Mutex<Script>>,
     requests: Arc<Mutex<Vec<StubRequest>>>,
+    /// Bytes that were sent again and again.
+    again: Arc<AtomicUsize>,
     serving: JoinHandle<()>,
 }
 
@@ -93,14 +96,15 @@ impl StubServer {
         let port = listener.local_addr().unwrap().port();
         let script: Arc<Mutex<Script>> = Arc::default();
         let requests: Arc<Mutex<Vec<StubRequest>>> = Arc::default();
-        let (answers, log) = (Arc::clone(&script), Arc::clone(&requests));
+        let again: Arc<AtomicUsize> = Arc::default();
+        let (answers, log, sent) = (Arc::clone(&script), Arc::clone(&requests), Arc::clone(&again));
         let serving = tokio::spawn(async move {
             let origin = format!("{scheme}://127.0.0.1:{port}");
             while let Ok((stream, _)) = listener.accept().await {
                 match &tls {
-                    None => serve(stream, &origin, &answers, &log).await,
+                    None => serve(stream, &origin, &answers, &log, &sent).await,
                     Some(tls) => match tls.accept(stream).await {
-                        Ok(tunnel) => serve(tunnel, &origin, &answers, &log).await,
+                        Ok(tunnel) => serve(tunnel, &origin, &answers, &log, &sent).await,
                         // The client did not want this server.
                         Err(_) => continue,
                     },
@@ -112,6 +116,7 @@ impl StubServer {
             scheme,
             script,
             requests,
+            again,
             serving,
         }
     }
@@ -168,6 +173,11 @@ impl StubServer {
         self.requests.lock().unwrap().clone()
     }
 
+    /// How many bytes the system took of answers without an end.
+    pub(crate) fn sent_again(&self) -> usize {
+        self.again.load(SeqCst)
+    }
+
     /// How often a path was asked.
     pub(crate) fn count(&self, path: &str) -> usize {
         self.requests().iter().filter(|request| request.path() == path).count()
@@ -217,6 +227,7 @@ async fn serve(
     origin: &str,
     script: &Mutex<Script>,
     log: &Mutex<Vec<StubRequest>>,
+    again: &AtomicUsize,
 ) {
     let Some(request) = read(&mut stream).await else { return };
     log.lock().unwrap().push(request.clone());
@@ -230,7 +241,11 @@ async fn serve(
     stream.write_all(&reply.bytes).await.ok();
     match reply.then {
         Then::Close => {}
-        Then::Repeat(bytes) => while stream.write_all(bytes).await.is_ok() {},
+        Then::Repeat(bytes) => {
+            while stream.write_all(bytes).await.is_ok() {
+                again.fetch_add(bytes.len(), SeqCst);
+            }
+        }
         Then::Hold => drop(stream.read(&mut [0]).await),
     }
     stream.shutdown().await.ok();
