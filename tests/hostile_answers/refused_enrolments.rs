@@ -183,7 +183,7 @@ async fn a_redirect_that_breaks_a_rule_is_not_trusted_and_its_code_never_sent() 
     fn to(answer: &mut AnswerParts, location: &str) {
         answer.change_header("location", |_| location.to_owned());
     }
-    let table: [Row; 13] = [
+    let table: [Row; 14] = [
         (
             "no state",
             |a| with(a, "state=", "other="),
@@ -236,6 +236,13 @@ async fn a_redirect_that_breaks_a_rule_is_not_trusted_and_its_code_never_sent() 
         (
             "two codes",
             |a| with(a, "code=", "code=x&code="),
+            Untrusted,
+            "stands twice",
+            KEPT,
+        ),
+        (
+            "two errors",
+            |a| with(a, "code=", "error=access_denied&error=x&other="),
             Untrusted,
             "stands twice",
             KEPT,

@@ -36,7 +36,7 @@ fn instead(parts: &mut TokenParts, token: Value) {
     parts.answer.insert("access_token".into(), token);
 }
 
-const FORGERIES: [Row; 29] = [
+const FORGERIES: [Row; 30] = [
     (
         "wider scope",
         |p| access(p, "scope", json!("aud:orders aud:billing")),
@@ -131,6 +131,15 @@ const FORGERIES: [Row; 29] = [
     (
         "expired",
         |p| access(p, "exp", json!(1_799_996_400)),
+        Untrusted,
+        "expired or from the future",
+    ),
+    (
+        "issued in an hour",
+        |p| {
+            access(p, "iat", json!(1_800_003_600));
+            access(p, "exp", json!(1_800_003_900));
+        },
         Untrusted,
         "expired or from the future",
     ),

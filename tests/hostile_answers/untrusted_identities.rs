@@ -35,7 +35,7 @@ const AN_HOUR_AGO: i64 = 1_800_000_000 - 3_600;
 const IN_AN_HOUR: i64 = 1_800_000_000 + 3_600;
 
 /// Every forgery, each with the words that an app is told.
-const FORGERIES: [Row; 20] = [
+const FORGERIES: [Row; 21] = [
     (
         "none",
         |p| signed(p, "none", Signature::None),
@@ -67,6 +67,11 @@ const FORGERIES: [Row; 20] = [
     (
         "not yet",
         |p| id(p, "nbf", json!(IN_AN_HOUR)),
+        "expired or from the future",
+    ),
+    (
+        "issued in an hour",
+        |p| id(p, "iat", json!(IN_AN_HOUR)),
         "expired or from the future",
     ),
     (

@@ -53,11 +53,13 @@ impl ServerTime {
     /// The time to reckon with at an issuer: the device's, corrected by a day at most.
     pub(crate) fn now(&self, issuer: &str) -> WallTime {
         let wall = self.clock.wall();
-        let known = self.server_now(issuer).unwrap_or(wall);
-        WallTime::from_unix_ms(
-            wall.unix_ms()
-                .saturating_add(correction_ms(known.unix_ms(), wall.unix_ms())),
-        )
+        self.corrected(self.server_now(issuer).unwrap_or(wall))
+    }
+
+    /// The time to reckon with if this is the server's: the device's, corrected by a day at most.
+    pub(crate) fn corrected(&self, server: WallTime) -> WallTime {
+        let wall = self.clock.wall().unix_ms();
+        WallTime::from_unix_ms(wall.saturating_add(correction_ms(server.unix_ms(), wall)))
     }
 
     /// By how many milliseconds the device is ahead of the issuer, if that is known.

@@ -36,11 +36,13 @@ pub(crate) async fn prove_identity(
         Err(TokenFault::Time { issued_at }) => *issued_at,
         Err(_) => None,
     };
-    // A server without a `Date` says its time here.
+    // A server without a `Date` says its time here; it is believed only where the token proves itself by it.
     if let Some(issued_at) = issued_at.filter(|_| nothing_known) {
-        talk.time.learn(issuer, issued_at);
         if outcome.is_err() {
-            outcome = verify_id_token(token, keys, checks, talk.time.now(issuer)).await;
+            outcome = verify_id_token(token, keys, checks, talk.time.corrected(issued_at)).await;
+        }
+        if outcome.is_ok() {
+            talk.time.learn(issuer, issued_at);
         }
     }
     let token = outcome.map_err(|fault| Doubt {

@@ -1,5 +1,6 @@
 //! Token answers that break rules: a refresh token that has come is never lost.
 
+use vestibule_adapters_idp::limits::MAX_HEADER_FIELDS;
 use vestibule_domain::secret::Grant;
 use vestibule_domain::status::Untrusted;
 use vestibule_ports::{Enrolled, IdpError};
@@ -40,7 +41,8 @@ async fn a_malformed_200_that_holds_a_refresh_token_brings_the_grant() {
         let head = format!("HTTP/1.1 200 X\r\nContent-Length: {}\r\n\r\n", body.len() + 100);
         [head.as_bytes(), body.as_bytes()].concat()
     };
-    let many_headers: String = (0..70).map(|n| format!("X-{n}: 1\r\n")).collect();
+    // One more than is taken, the length of the body included.
+    let many_headers: String = (0..MAX_HEADER_FIELDS).map(|n| format!("X-{n}: 1\r\n")).collect();
     let table = [
         json(200, WITH_REFRESH),
         json(200, r#"{"refresh_token":"canary-refresh"}"#),
