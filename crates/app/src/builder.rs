@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use vestibule_ports::{BiometricGate, Clock, Entropy, FlowPresence, IdentityProvider, PasswordSource, SecureStorage};
+use vestibule_ports::{
+    BiometricGate, Clock, Entropy, FlowPresence, GateProperties, IdentityProvider, PasswordSource, SecureStorage,
+};
 
 use crate::core::{Core, Ports};
 use crate::sdk::Sdk;
@@ -18,6 +20,7 @@ pub struct SdkBuilder {
     presence: Option<Arc<dyn FlowPresence>>,
     password_source: Option<Arc<dyn PasswordSource>>,
     biometric_gate: Option<Arc<dyn BiometricGate>>,
+    required_of_gate: GateProperties,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     settings: SdkSettings,
@@ -31,6 +34,7 @@ impl SdkBuilder {
             presence: None,
             password_source: None,
             biometric_gate: None,
+            required_of_gate: GateProperties::default(),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             settings: SdkSettings::default(),
@@ -55,6 +59,13 @@ impl SdkBuilder {
         self
     }
 
+    /// What a biometric gate must promise. A gate that does not is refused when the SDK is built; without any gate, mode
+    /// `biometric` answers `BiometricUnavailable`.
+    pub const fn require_gate(mut self, required: GateProperties) -> Self {
+        self.required_of_gate = required;
+        self
+    }
+
     /// Another clock.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -76,9 +87,14 @@ impl SdkBuilder {
     /// Builds the SDK on the current tokio runtime. Nothing is read yet: send `StartEvent`.
     ///
     /// # Errors
-    /// [`BuildError`] outside a tokio runtime.
+    /// [`BuildError`] outside a tokio runtime, or over a gate that lacks what is required of it.
     pub fn build(self) -> Result<Sdk, BuildError> {
         tokio::runtime::Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
+        let gate = self.biometric_gate.as_deref();
+        let missing = gate.and_then(|gate| gate.properties().first_missing(&self.required_of_gate));
+        if let Some(property) = missing {
+            return Err(BuildError::GateLacks { property });
+        }
         let presence = self
             .presence
             .unwrap_or_else(|| Arc::new(crate::sole_presence::SolePresence::new(Arc::clone(&self.entropy))));
@@ -102,4 +118,10 @@ pub enum BuildError {
     /// There is no tokio runtime here.
     #[error("an SDK lives on a tokio runtime: build it inside one")]
     NoRuntime,
+    /// The biometric gate does not promise what the host requires.
+    #[error("the biometric gate does not promise {property}, which is required of it")]
+    GateLacks {
+        /// The property that is missing.
+        property: &'static str,
+    },
 }

@@ -17,6 +17,7 @@ use vestibule_ports::{
 use crate::adapter_call::within;
 use crate::ledger::Ledger;
 use crate::outcome::IamToken;
+use crate::revocation_worker::Revocations;
 use crate::sdk_settings::SdkSettings;
 use crate::single_flight::SingleFlight;
 
@@ -36,7 +37,9 @@ pub struct Core {
     pub(crate) ports: Ports,
     pub(crate) settings: SdkSettings,
     pub(crate) ledger: Ledger,
-    pub(crate) token_flights: SingleFlight<(u64, Audience), Result<Arc<IamToken>, Cause>>,
+    pub(crate) revocations: Revocations,
+    /// By the session's era, by how often tokens were dropped, and by audience.
+    pub(crate) token_flights: SingleFlight<(u64, u64, Audience), Result<Arc<IamToken>, Cause>>,
     slots: Mutex<HashMap<Slot, Arc<AsyncMutex<()>>>>,
     widened: Mutex<Vec<(Slot, Audience)>>,
     refused: Mutex<HashMap<Slot, BootTime>>,
@@ -49,6 +52,7 @@ impl Core {
             ports,
             settings,
             ledger,
+            revocations: Revocations::default(),
             token_flights: SingleFlight::default(),
             slots: Mutex::default(),
             widened: Mutex::default(),
@@ -61,6 +65,15 @@ impl Core {
         let mut bytes = [0; 16];
         self.ports.entropy.fill(&mut bytes)?;
         Ok(bytes)
+    }
+
+    /// A random number, to spread what many devices do. Without entropy it is a fixed one.
+    pub(crate) fn random_64(&self) -> u64 {
+        let mut bytes = [0xff; 8];
+        match self.ports.entropy.fill(&mut bytes) {
+            Ok(()) => u64::from_le_bytes(bytes),
+            Err(_) => u64::MAX / 3,
+        }
     }
 
     pub(crate) fn make_write_id(&self) -> Result<WriteId, Cause> {

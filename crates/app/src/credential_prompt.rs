@@ -1,48 +1,83 @@
 //! Asking for the credential of a mode, before anything is sent.
 
 use vestibule_domain::authentication_mode::AuthenticationMode;
-use vestibule_domain::identifiers::InvalidParameter;
+use vestibule_domain::identifiers::{InvalidParameter, UserIdentifier};
 use vestibule_domain::secret::GateKey;
 use vestibule_domain::status::Cause;
 use vestibule_ports::{BiometricGate, Credential, Described, GateAvailability, PasswordPurpose, PasswordRequest};
 
 use crate::core::FlowContext;
+use crate::gate_keys::{GateKeyOwner, forget};
 use crate::outcome::user_of;
 
-/// The label that a biometric gate keeps a record's key under, before the record id.
-pub(crate) const GATE_LABEL: &str = "vestibule";
+/// A credential that somebody chose, and the protection that it was chosen for.
+pub(crate) struct Chosen {
+    pub credential: Credential,
+    pub mode: AuthenticationMode,
+    pub owner: GateKeyOwner,
+    /// Whether a record sealed with it may stand.
+    pub may_stand: bool,
+}
 
-/// Asks for a new credential.
-pub(crate) async fn choose(cx: &FlowContext, mode: AuthenticationMode) -> Result<Credential, Cause> {
-    match mode {
-        AuthenticationMode::No => Ok(Credential::None),
-        AuthenticationMode::Password => password(cx, PasswordRequest::new(PasswordPurpose::Choose, None)).await,
+impl Chosen {
+    /// Nothing that was sealed with it stands: what a gate keeps for it is forgotten.
+    pub(crate) async fn drop_unused(self, cx: &FlowContext) {
+        if self.mode == AuthenticationMode::Biometric && !self.may_stand {
+            forget(&cx.core, self.owner).await;
+        }
+    }
+}
+
+/// Asks for a new credential for a protection that is to be.
+pub(crate) async fn choose(
+    cx: &FlowContext,
+    mode: AuthenticationMode,
+    owner: GateKeyOwner,
+    user: Option<UserIdentifier>,
+) -> Result<Chosen, Cause> {
+    let credential = match mode {
+        AuthenticationMode::No => Credential::None,
+        AuthenticationMode::Password => password(cx, PasswordRequest::new(PasswordPurpose::Choose, user)).await?,
         AuthenticationMode::Biometric => {
             let gate = ready_gate(cx).await?;
             let mut key = [0; 32];
             cx.core.ports.entropy.fill(&mut key)?;
             let key = GateKey::new(key);
-            let blob = interruptible(cx, gate.wrap(GATE_LABEL, key.clone())).await??;
-            Ok(Credential::Biometric { key, blob })
+            let blob = match interruptible(cx, gate.wrap(&owner.label(), key.clone())).await {
+                Ok(wrapped) => wrapped?,
+                Err(interrupted) => {
+                    // The gate may have wrapped it by then.
+                    forget(&cx.core, owner).await;
+                    return Err(interrupted);
+                }
+            };
+            Credential::Biometric { key, blob }
         }
-    }
+    };
+    Ok(Chosen {
+        credential,
+        mode,
+        owner,
+        may_stand: false,
+    })
 }
 
-/// Asks for the credential of a stored record.
+/// Asks for the credential of a stored record. Nobody is asked in vain: one that is locked out is refused before.
 pub(crate) async fn unlock(cx: &FlowContext, described: &Described) -> Result<Credential, Cause> {
     match described.header.mode {
         AuthenticationMode::No => Ok(Credential::None),
         AuthenticationMode::Password => {
-            password(
-                cx,
-                PasswordRequest::new(PasswordPurpose::Unlock, user_of(&described.header)),
-            )
-            .await
+            if let Some(wait) = described.locked_out {
+                return Err(Cause::LockedOut { wait });
+            }
+            let user = user_of(&described.header);
+            password(cx, PasswordRequest::new(PasswordPurpose::Unlock, user)).await
         }
         AuthenticationMode::Biometric => {
             let gate = ready_gate(cx).await?;
             let blob = described.gate_blob.clone().ok_or(Cause::BiometricInvalidated)?;
-            let key = interruptible(cx, gate.unwrap(GATE_LABEL, blob.clone())).await??;
+            let label = GateKeyOwner::of(&described.header).label();
+            let key = interruptible(cx, gate.unwrap(&label, blob.clone())).await??;
             Ok(Credential::Biometric { key, blob })
         }
     }

@@ -38,6 +38,12 @@ pub trait SdkEvent: sealed::Sealed + Sized + Send + 'static {
         None
     }
 
+    /// The answer, where the state alone gives it and no control event is under way that changes it.
+    #[doc(hidden)]
+    fn answer_at_once(_state: SdkState) -> Option<Self::Outcome> {
+        None
+    }
+
     #[doc(hidden)]
     fn parse(self) -> Result<Self::Parsed, InvalidParameter>;
 
@@ -83,8 +89,18 @@ impl Lanes {
     /// Serves an event.
     pub(crate) async fn serve<E: SdkEvent>(&self, core: Arc<Core>, parsed: E::Parsed) -> Served<E::Outcome> {
         let refuse = |cause| (Err(cause), core.ledger.state());
-        if let Some(refusal) = self.gate.refusal() {
+        let refusal = match E::LANE {
+            Lane::Control => self.gate.refusal_of_an_order(),
+            Lane::Queue | Lane::Beside => self.gate.refusal(),
+        };
+        if let Some(refusal) = refusal {
             return refuse(refusal);
+        }
+        let state = core.ledger.state();
+        if !self.gate.has_orders()
+            && let Some(outcome) = E::answer_at_once(state)
+        {
+            return (Ok(outcome), state);
         }
         let (reply, answer) = oneshot::channel();
         let job = Box::new(EventJob::<E> {
@@ -98,7 +114,11 @@ impl Lanes {
                 Ok(())
             }
             Lane::Queue => self.queue.try_send(job).map_err(|error| full_or_gone(&error)),
-            Lane::Control => self.control.try_send(job).map_err(|error| full_or_gone(&error)),
+            Lane::Control => {
+                self.gate.order_sent();
+                let sent = self.control.try_send(job).map_err(|error| full_or_gone(&error));
+                sent.inspect_err(|_| self.gate.order_ended())
+            }
         };
         match accepted {
             Ok(()) => answer.await.unwrap_or_else(|_| refuse(Cause::AdapterPanicked)),
@@ -109,9 +129,26 @@ impl Lanes {
     /// Refuses everything from now on, and returns when what runs has ended or its grace is over.
     pub(crate) async fn shut_down(&self, core: Arc<Core>) {
         self.gate.shut_down();
+        core.revocations.shut_down();
         let (done, ended) = oneshot::channel();
-        if self.control.send(Box::new(ShutDown { core, done })).await.is_ok() {
-            drop(ended.await);
+        let order = Box::new(ShutDown {
+            core: Arc::clone(&core),
+            done,
+        });
+        let served = async {
+            self.gate.order_sent();
+            if self.control.send(order).await.is_ok() {
+                drop(ended.await);
+            }
+        };
+        // Another control event may wait for a storage that never answers.
+        let grace = grace(Arc::clone(&core));
+        tokio::select! {
+            biased;
+            () = served => {}
+            () = grace => {
+                core.ledger.end_era();
+            }
         }
     }
 }
@@ -219,7 +256,10 @@ impl Job for ShutDown {
 }
 
 fn grace(core: Arc<Core>) -> BoxFuture<()> {
-    Box::pin(async move { core.ports.clock.sleep(GRACE).await })
+    Box::pin(async move {
+        // In a task of its own: a clock that panics ends the grace, and nothing else.
+        let _ended = tokio::spawn(async move { core.ports.clock.sleep(GRACE).await }).await;
+    })
 }
 
 fn rest(core: Arc<Core>) -> BoxFuture<()> {

@@ -14,7 +14,7 @@ use crate::record_body::RecordBody;
 use crate::record_turn::wait_for_turn;
 
 /// So often a lease is tried for against writers that are always faster.
-const LEASE_TRIES: u32 = 16;
+pub(crate) const LEASE_TRIES: u32 = 16;
 
 /// What is being done under the lease.
 #[derive(Clone, Debug)]
@@ -50,12 +50,14 @@ pub(crate) struct LeasedRecord {
 }
 
 /// What became of a write that is repeated until it is definite.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kept {
     /// It stands.
     Stands,
     /// Something else stands; `unclear` is whether any try of mine may have stood in between.
     Conflict { unclear: bool },
+    /// It cannot be written, and trying again does not help.
+    Failed(StorageError),
 }
 
 /// Why a record could not be leased.
@@ -181,7 +183,8 @@ impl LeasedRecord {
         self.held
     }
 
-    /// Writes what must not be lost, again and again until it is definite. After [`CALLER_WAITS`](crate::patience::CALLER_WAITS) the event is answered
+    /// Writes what must not be lost, again and again until it is definite, or until a failure that no repeat mends has lasted
+    /// as long as a caller waits. After [`CALLER_WAITS`](crate::patience::CALLER_WAITS) the event is answered
     /// and the write goes on.
     pub(crate) async fn keep(&mut self, stage: Stage, body: RecordBody) -> Kept {
         let mut patience = Patience::new(&self.cx);
@@ -200,6 +203,9 @@ impl LeasedRecord {
                     unclear |= fault.unclear;
                     if fault.error == StorageError::Conflict {
                         return Kept::Conflict { unclear };
+                    }
+                    if fault.error.is_permanent() && patience.is_over(&self.cx) {
+                        return Kept::Failed(fault.error);
                     }
                     tracing::warn!(error = %fault.error, "what the IdP answered is not on disk yet: trying again");
                 }
@@ -267,7 +273,7 @@ impl LeasedRecord {
 }
 
 /// Reads a record that is held anew, once it is this flow's turn.
-async fn reread(core: &Core, mut held: Held) -> Result<(Held, bool), NoLease> {
+pub(crate) async fn reread(core: &Core, mut held: Held) -> Result<(Held, bool), NoLease> {
     for _ in 0..LEASE_TRIES {
         let standing = wait_for_turn(core, &held.place).await.map_err(Cause::from)?;
         let Lookup::Present(described) = standing.found else {

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::watch;
 use vestibule_domain::identifiers::UserIdentifier;
 use vestibule_domain::instant::{BootTime, WallTime};
 use vestibule_domain::notification::Notification;
@@ -43,11 +44,20 @@ impl Held {
     }
 }
 
+/// A record that was open: what is left when its key is wiped.
+#[derive(Clone, Debug)]
+pub(crate) struct Closed {
+    pub place: Place,
+    pub header: Header,
+}
+
 /// What the SDK remembers and what it has told.
 pub(crate) struct Ledger {
     storage: Arc<dyn SecureStorage>,
     memory: Mutex<Memory>,
     notifier: Notifier,
+    /// The state, for what goes on in the background.
+    states: watch::Sender<SdkState>,
     tokens: TokenCache,
     /// Beside the other counters: a token from memory waits for no lock.
     cached_tokens: AtomicU64,
@@ -56,9 +66,15 @@ pub(crate) struct Ledger {
 struct Memory {
     /// Changes with every conclusion: what a flow concludes counts only in the era that it began in.
     era: u64,
+    /// Changes whenever the access tokens are dropped: one that was asked for before is not kept.
+    tokens_dropped: u64,
     state: SdkState,
     known: Vec<KnownRecord>,
     session: Option<Held>,
+    /// What was open when the SDK was suspended; its keys are wiped.
+    suspended: Option<Closed>,
+    /// The last era that a suspend ended: no token of it or of one before is handed out any more.
+    last_suspended: Option<u64>,
     counters: Counters,
 }
 
@@ -66,15 +82,19 @@ impl Ledger {
     pub(crate) fn new(storage: Arc<dyn SecureStorage>) -> Self {
         let memory = Memory {
             era: 0,
+            tokens_dropped: 0,
             state: SdkState::NotStarted,
             known: Vec::new(),
             session: None,
+            suspended: None,
+            last_suspended: None,
             counters: Counters::default(),
         };
         Self {
             storage,
             memory: Mutex::new(memory),
             notifier: Notifier::default(),
+            states: watch::Sender::new(SdkState::NotStarted),
             tokens: TokenCache::default(),
             cached_tokens: AtomicU64::new(0),
         }
@@ -134,9 +154,38 @@ impl Ledger {
         }
         memory.era += 1;
         memory.session = session;
-        self.tokens.clear();
+        memory.suspended = None;
+        self.drop_tokens(&mut memory);
         self.follow(&mut memory, fact);
         true
+    }
+
+    /// Wipes keys and tokens, and remembers whose record it was that was open.
+    pub(crate) fn suspend(&self) {
+        let mut memory = self.memory();
+        memory.last_suspended = Some(memory.era);
+        memory.era += 1;
+        memory.suspended = memory.session.take().map(|held| Closed {
+            place: held.place,
+            header: held.header,
+        });
+        self.drop_tokens(&mut memory);
+        self.follow(&mut memory, Fact::Suspended);
+    }
+
+    /// What was open when the SDK was suspended.
+    pub(crate) fn suspended(&self) -> Option<Closed> {
+        self.memory().suspended.clone()
+    }
+
+    /// Drops the access tokens. One that is being fetched is answered, but not kept.
+    pub(crate) fn clear_tokens(&self) {
+        self.drop_tokens(&mut self.memory());
+    }
+
+    fn drop_tokens(&self, memory: &mut Memory) {
+        memory.tokens_dropped += 1;
+        self.tokens.clear();
     }
 
     /// A user stands on disk, but the flow that wrote it was overtaken and may not log it in. An app that was told that
@@ -152,6 +201,7 @@ impl Ledger {
         let from = memory.state;
         memory.state = fact.leads_to();
         let to = memory.state;
+        self.states.send_replace(to);
         if from != to {
             self.notifier.tell(&Notification::StateChanged { from, to });
         }
@@ -171,7 +221,7 @@ impl Ledger {
         let mut memory = self.memory();
         memory.era += 1;
         memory.session = None;
-        self.tokens.clear();
+        self.drop_tokens(&mut memory);
         memory.era
     }
 
@@ -180,6 +230,19 @@ impl Ledger {
         let mut memory = self.memory();
         if memory.era == era && memory.session.is_some() {
             memory.session = Some(held);
+        }
+    }
+
+    /// Holds a record under its new protection, whatever has happened to the session meanwhile: the key that it held opens
+    /// nothing any more.
+    pub(crate) fn adopt_protection(&self, held: Held) {
+        let mut memory = self.memory();
+        let is_older = |standing: &mut Held| {
+            standing.header.record_id == held.header.record_id && standing.header.epoch < held.header.epoch
+        };
+        if memory.session.as_mut().is_some_and(is_older) {
+            memory.session = Some(held);
+            self.drop_tokens(&mut memory);
         }
     }
 
@@ -196,6 +259,16 @@ impl Ledger {
 
     pub(crate) fn state(&self) -> SdkState {
         self.memory().state
+    }
+
+    /// The state from now on, until the SDK is gone.
+    pub(crate) fn states(&self) -> watch::Receiver<SdkState> {
+        self.states.subscribe()
+    }
+
+    /// The records that were last read.
+    pub(crate) fn known(&self) -> Vec<KnownRecord> {
+        self.memory().known.clone()
     }
 
     pub(crate) fn remember(&self, known: Vec<KnownRecord>) {
@@ -234,11 +307,19 @@ impl Ledger {
         self.tokens.valid(audience, now).filter(|_| memory.era == era)
     }
 
-    pub(crate) fn remember_token(&self, era: u64, cached: &CachedToken) {
+    /// How often the access tokens were dropped so far.
+    pub(crate) fn tokens_dropped(&self) -> u64 {
+        self.memory().tokens_dropped
+    }
+
+    /// Remembers a token, unless tokens were dropped since it was asked for. Whether it may be handed out: not behind a
+    /// suspend.
+    pub(crate) fn remember_token(&self, era: u64, tokens_dropped: u64, cached: &CachedToken) -> bool {
         let memory = self.memory();
-        if memory.era == era {
+        if memory.era == era && memory.tokens_dropped == tokens_dropped {
             self.tokens.put(cached);
         }
+        memory.last_suspended.is_none_or(|suspended| suspended < era)
     }
 
     pub(crate) fn information(&self) -> Information {
@@ -252,6 +333,7 @@ impl Ledger {
             users,
             logged_in,
             session_expires_at,
+            revocations_queued: 0,
             counters: Counters {
                 cached_tokens: self.cached_tokens.load(Ordering::Relaxed),
                 ..memory.counters

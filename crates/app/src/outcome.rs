@@ -1,6 +1,7 @@
 //! What events answer.
 
 use vestibule_domain::authentication_mode::AuthenticationMode;
+use vestibule_domain::deletion::Revocation;
 use vestibule_domain::identifiers::{Audience, ClientId, RecordHandle, TenantId, UserIdentifier};
 use vestibule_domain::instant::WallTime;
 use vestibule_domain::record::{Header, StageKind, Unreadable};
@@ -82,6 +83,17 @@ pub(crate) fn user_of(header: &Header) -> Option<UserIdentifier> {
     })
 }
 
+/// What a deletion left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Deleted {
+    /// What is left on this device, as far as it could be read. Deleting an unfinished enrolment puts back what it
+    /// replaced.
+    pub remaining: Vec<KnownRecord>,
+    /// What became of the session at the IdP.
+    pub revocation: Revocation,
+}
+
 /// An enrolled user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -124,6 +136,8 @@ pub struct Information {
     pub logged_in: Option<UserIdentifier>,
     /// When the session at the IdP ends unless it is used; `None` when nobody is logged in or no end is known.
     pub session_expires_at: Option<WallTime>,
+    /// Sessions at the IdP that this handle knows to be queued for revocation; it works them off in the background.
+    pub revocations_queued: usize,
     /// Counters since this SDK was built.
     pub counters: Counters,
 }

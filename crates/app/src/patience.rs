@@ -5,7 +5,7 @@ use std::time::Duration;
 use vestibule_domain::backoff;
 use vestibule_domain::instant::BootTime;
 
-use crate::core::{Core, FlowContext};
+use crate::core::FlowContext;
 
 /// A write that must not be given up keeps its caller waiting this long; then the event answers, and the write goes on.
 pub(crate) const CALLER_WAITS: Duration = Duration::from_secs(10);
@@ -28,10 +28,16 @@ impl Patience {
         }
     }
 
+    /// Whether the caller has waited as long as it is kept waiting.
+    pub(crate) fn is_over(&self, cx: &FlowContext) -> bool {
+        let waited = cx.core.now().checked_since(self.begun);
+        waited.is_none_or(|waited| waited >= CALLER_WAITS)
+    }
+
     /// Waits before the next try, and lets the caller go when it has waited long enough.
     pub(crate) async fn wait(&mut self, cx: &FlowContext) {
         let waited = cx.core.now().checked_since(self.begun).unwrap_or(CALLER_WAITS);
-        let delay = backoff::delay(self.attempt, None, random(&cx.core)).min(LONGEST_REST);
+        let delay = backoff::delay(self.attempt, None, cx.core.random_64()).min(LONGEST_REST);
         self.attempt = self.attempt.saturating_add(1);
         if waited >= CALLER_WAITS {
             cx.overdue.notify_one();
@@ -43,13 +49,5 @@ impl Patience {
                 .sleep(delay.min(CALLER_WAITS.saturating_sub(waited)))
                 .await;
         }
-    }
-}
-
-fn random(core: &Core) -> u64 {
-    let mut bytes = [0xff; 8];
-    match core.ports.entropy.fill(&mut bytes) {
-        Ok(()) => u64::from_le_bytes(bytes),
-        Err(_) => u64::MAX / 3,
     }
 }

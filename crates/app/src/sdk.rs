@@ -1,5 +1,6 @@
 //! The SDK: events go in, answers and notifications come out.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use vestibule_domain::event::EventKind;
@@ -11,6 +12,7 @@ use crate::builder::SdkBuilder;
 use crate::core::Core;
 use crate::dispatch::{Lanes, SdkEvent};
 use crate::notifications::Notifications;
+use crate::revocation_worker;
 
 /// One handle of the SDK. It serves one user at a time; a second handle on the same storage is as foreign to it as a
 /// second process.
@@ -77,8 +79,10 @@ impl Sdk {
     }
 
     pub(crate) fn over(core: Core) -> Self {
+        let core = Arc::new(core);
+        revocation_worker::start(&core);
         Self {
-            core: Arc::new(core),
+            core,
             lanes: Lanes::start(),
         }
     }
@@ -88,11 +92,22 @@ impl Sdk {
     /// # Errors
     /// [`Failure`] with the cause, its status and the state after the event.
     pub async fn send<E: SdkEvent>(&self, event: E) -> Result<Answer<E::Outcome>, Failure> {
-        if let Some(outcome) = event.recall(&self.core) {
-            return Ok(Answer {
-                outcome,
-                sdk_state: self.core.ledger.state(),
-            });
+        // Memory is looked at in the caller's task, by a foreign clock: its panic must not unwind into the app.
+        match catch_unwind(AssertUnwindSafe(|| event.recall(&self.core))) {
+            Ok(Some(outcome)) => {
+                return Ok(Answer {
+                    outcome,
+                    sdk_state: self.core.ledger.state(),
+                });
+            }
+            Ok(None) => {}
+            Err(_panic) => {
+                return Err(Failure {
+                    event: E::KIND,
+                    cause: Cause::AdapterPanicked,
+                    sdk_state: self.core.ledger.state(),
+                });
+            }
         }
         let (result, sdk_state) = match event.parse() {
             Ok(parsed) => self.lanes.serve::<E>(Arc::clone(&self.core), parsed).await,

@@ -14,7 +14,7 @@ use vestibule_domain::identifiers::InvalidParameter;
 use vestibule_domain::status::{Cause, StatusType};
 use vestibule_ports::{Clock, Entropy};
 
-use crate::builder::BuildError;
+use crate::builder::{BuildError, SdkBuilder};
 use crate::sdk::Sdk;
 use crate::sdk_settings::SdkSettings;
 use crate::system_clock::SystemClock;
@@ -91,6 +91,7 @@ impl OpenError {
             }
             Self::Directory { cause, .. } => cause.clone(),
             Self::Build(BuildError::NoRuntime) => Cause::ContractBroken("an SDK was opened outside a tokio runtime"),
+            Self::Build(BuildError::GateLacks { property }) => Cause::BiometricUnavailable(property),
         }
     }
 
@@ -104,13 +105,23 @@ impl OpenError {
 impl Sdk {
     /// Opens an SDK on the adapters of this workspace: OpenID Connect, a vault of files, a device key and flow presence
     /// in the state directory, the system's clock and randomness. It asks for no password and knows no biometric gate:
-    /// a host that has them builds with [`Sdk::builder`]. Nothing is read yet: send `StartEvent`.
+    /// a host that has them takes [`Sdk::wire`]. Nothing is read yet: send `StartEvent`.
     ///
     /// It makes and opens directories on the calling thread.
     ///
     /// # Errors
     /// [`OpenError`]: a setting, a directory, or no tokio runtime.
     pub fn open(settings: Settings) -> Result<Self, OpenError> {
+        Ok(Self::wire(settings)?.build()?)
+    }
+
+    /// The same adapters in a builder, for a host that adds who asks for a password or a biometric gate.
+    ///
+    /// It makes and opens directories on the calling thread.
+    ///
+    /// # Errors
+    /// [`OpenError`]: a setting or a directory.
+    pub fn wire(settings: Settings) -> Result<SdkBuilder, OpenError> {
         let Settings {
             idp,
             data_dir,
@@ -132,13 +143,11 @@ impl Sdk {
             Arc::clone(&clock),
             Arc::clone(&entropy),
         );
-        let sdk = Self::builder(Arc::new(idp), Arc::new(vault))
+        Ok(Self::builder(Arc::new(idp), Arc::new(vault))
             .presence(Arc::new(presence))
             .clock(clock)
             .entropy(entropy)
-            .settings(flows)
-            .build()?;
-        Ok(sdk)
+            .settings(flows))
     }
 }
 

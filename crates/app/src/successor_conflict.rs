@@ -3,7 +3,7 @@
 use vestibule_domain::record::{Lookup, SinceThen, Stage};
 use vestibule_domain::record_lease::Turn;
 use vestibule_domain::secret::Grant;
-use vestibule_ports::Key;
+use vestibule_ports::{Key, StorageError};
 
 use crate::core::FlowContext;
 use crate::leased_record::LeasedRecord;
@@ -49,7 +49,11 @@ pub(crate) async fn settle(leased: &mut LeasedRecord, sent: &Grant, body: &Recor
                     }
                 }
             }
-            Err(NotSeen) => {}
+            Err(NotSeen { permanent }) => {
+                if permanent && patience.is_over(&leased.cx) {
+                    return Settled::Dropped;
+                }
+            }
         }
         patience.wait(&leased.cx).await;
     }
@@ -66,12 +70,23 @@ enum Look {
 }
 
 /// The storage did not show the record now.
-struct NotSeen;
+struct NotSeen {
+    /// Whether looking again shows no more of it.
+    permanent: bool,
+}
+
+impl From<StorageError> for NotSeen {
+    fn from(error: StorageError) -> Self {
+        Self {
+            permanent: error.is_permanent(),
+        }
+    }
+}
 
 async fn look(leased: &LeasedRecord, sent: &Grant, body: &RecordBody) -> Result<Look, NotSeen> {
     let held = &leased.held;
     let storage = &leased.core().ports.storage;
-    let Lookup::Present(described) = storage.describe(held.place.clone()).await.map_err(|_| NotSeen)? else {
+    let Lookup::Present(described) = storage.describe(held.place.clone()).await? else {
         return Ok(Look::Dropped);
     };
     match held.header.compared_with(&described.header) {
@@ -80,9 +95,8 @@ async fn look(leased: &LeasedRecord, sent: &Grant, body: &RecordBody) -> Result<
     }
     let opened = storage
         .open(held.place.clone(), Key::RecordKey(held.key.clone()))
-        .await
-        .map_err(|_| NotSeen)?;
-    let now = Held::from_opened(held.place.clone(), opened).map_err(|_| NotSeen)?;
+        .await?;
+    let now = Held::from_opened(held.place.clone(), opened).map_err(|_| NotSeen { permanent: true })?;
     if body.grant.as_ref().is_some_and(|successor| now.body.holds(successor)) {
         Ok(Look::Stands(Box::new(now)))
     } else if now.body.holds(sent) {

@@ -91,6 +91,7 @@ async fn serve_order(
         () = order.grace() => {}
     }
     let served = tokio::spawn(order.run(Interrupt::never())).await;
+    gate.order_ended();
     // Whoever was answered is let in.
     gate.open();
     if let Ok(send_answer) = served {

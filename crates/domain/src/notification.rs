@@ -61,9 +61,9 @@ pub enum Notification {
     },
     /// The protection of the stored token changed.
     StorageProtectionChanged,
-    /// A session at the IdP is still to be revoked.
+    /// A session at the IdP is still to be revoked. Told once, not at each try.
     RevocationPending,
-    /// A session at the IdP was revoked.
+    /// A session that was to be revoked is: by this handle or another, or it has come to its end by itself.
     RevocationDone,
     /// So many less important notifications were dropped because nobody read them.
     Missed {

@@ -80,6 +80,30 @@ pub struct GateProperties {
     pub counts_attempts: bool,
 }
 
+impl GateProperties {
+    /// Which of the required promises is not kept; `None` when all are.
+    #[must_use]
+    pub fn first_missing(&self, required: &Self) -> Option<&'static str> {
+        [
+            ("wraps_silently", self.wraps_silently, required.wraps_silently),
+            (
+                "excludes_device_credential",
+                self.excludes_device_credential,
+                required.excludes_device_credential,
+            ),
+            (
+                "invalidated_by_new_biometrics",
+                self.invalidated_by_new_biometrics,
+                required.invalidated_by_new_biometrics,
+            ),
+            ("hardware", self.hardware, required.hardware),
+            ("counts_attempts", self.counts_attempts, required.counts_attempts),
+        ]
+        .into_iter()
+        .find_map(|(name, is_kept, is_required)| (is_required && !is_kept).then_some(name))
+    }
+}
+
 /// What a gate keeps in the record: opaque.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GateBlob(pub Vec<u8>);

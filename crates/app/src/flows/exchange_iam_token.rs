@@ -41,7 +41,8 @@ impl SdkEvent for ExchangeIamTokenEvent {
 
     async fn run((audience, force_update): (Audience, bool), cx: FlowContext) -> Result<Arc<IamToken>, Cause> {
         let core = Arc::clone(&cx.core);
-        let token = core.token_flights.join((cx.era, audience.clone()), |flight| {
+        let dropped = core.ledger.tokens_dropped();
+        let token = core.token_flights.join((cx.era, dropped, audience.clone()), |flight| {
             tokio::spawn(async move {
                 let overdue = Arc::new(Notify::new());
                 let cx = FlowContext {
@@ -49,7 +50,7 @@ impl SdkEvent for ExchangeIamTokenEvent {
                     interrupt: Interrupt::never(),
                     ..cx
                 };
-                let task = tokio::spawn(async move { fetch(&cx, &audience, force_update).await });
+                let task = tokio::spawn(async move { fetch(&cx, &audience, force_update, dropped).await });
                 tokio::select! {
                     biased;
                     done = task => if let Ok(result) = done { flight.land(result) },
@@ -67,7 +68,7 @@ pub(crate) const fn not_on_disk_yet() -> Cause {
 }
 
 /// Takes its turn at the slot, then asks the IdP, unless another caller has brought a token meanwhile.
-async fn fetch(cx: &FlowContext, audience: &Audience, forced: bool) -> Result<Arc<IamToken>, Cause> {
+async fn fetch(cx: &FlowContext, audience: &Audience, forced: bool, dropped: u64) -> Result<Arc<IamToken>, Cause> {
     let core = &cx.core;
     let not_logged_in = || Cause::InvalidState {
         event: EventKind::ExchangeIamToken,
@@ -88,8 +89,8 @@ async fn fetch(cx: &FlowContext, audience: &Audience, forced: bool) -> Result<Ar
         Ok((held, token)) => {
             core.ledger.update_session(cx.era, held);
             let token = token?;
-            core.ledger.remember_token(cx.era, &token);
-            Ok(token.token)
+            let may_be_handed_out = core.ledger.remember_token(cx.era, dropped, &token);
+            if may_be_handed_out { Ok(token.token) } else { Err(Cause::QueueFull) }
         }
         Err(NotRotated {
             cause: busy @ Cause::RecordInUse,

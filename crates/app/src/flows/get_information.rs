@@ -19,7 +19,7 @@ impl SdkEvent for GetInformationEvent {
     const LANE: Lane = Lane::Beside;
 
     fn recall(&self, core: &Arc<Core>) -> Option<Information> {
-        Some(core.ledger.information())
+        Some(information(core))
     }
 
     fn parse(self) -> Result<(), InvalidParameter> {
@@ -27,6 +27,13 @@ impl SdkEvent for GetInformationEvent {
     }
 
     async fn run((): (), cx: FlowContext) -> Result<Information, Cause> {
-        Ok(cx.core.ledger.information())
+        Ok(information(&cx.core))
+    }
+}
+
+fn information(core: &Core) -> Information {
+    Information {
+        revocations_queued: core.revocations.count(),
+        ..core.ledger.information()
     }
 }

@@ -10,6 +10,7 @@ use vestibule_ports::{Described, Key};
 
 use super::finish_deletion::finish_deletion;
 use super::read_records::{find_user, remember};
+use super::reprotect::raise;
 use super::rotate_grant::rotate_grant;
 use crate::core::{Core, FlowContext};
 use crate::credential_prompt;
@@ -60,9 +61,14 @@ async fn unlock_and_prove(record: &RecordRef, cx: FlowContext) -> Result<Held, C
     let opened = core
         .ports
         .storage
-        .open(place.clone(), Key::Credential(credential))
+        .open(place.clone(), Key::Credential(credential.clone()))
         .await?;
-    let held = Held::from_opened(place, opened)?;
+    let weakly_sealed = opened.weakly_sealed;
+    let mut held = Held::from_opened(place, opened)?;
+    if weakly_sealed {
+        held = raise(&cx, held, &credential).await?;
+    }
+    drop(credential);
     let rotated = rotate_grant(&cx, held, None).await.map_err(|failed| {
         if let Some(why) = failed.ended {
             core.ledger.tell(&Notification::SessionEnded { why });

@@ -1,7 +1,5 @@
 //! What lies on this device: read at every start, and again when memory was wiped.
 
-use std::sync::Arc;
-
 use vestibule_domain::identifiers::{RecordHandle, UserIdentifier};
 use vestibule_domain::record::{Header, Lookup, Place, Slot, Stage};
 use vestibule_domain::sdk_state::Holdings;
@@ -11,7 +9,6 @@ use vestibule_ports::{Described, ListedRecord, StorageError};
 use super::finish_deletion::finish_deletion;
 use crate::core::{Core, FlowContext};
 use crate::outcome::{KnownRecord, user_of};
-use crate::revocation_queue;
 
 /// So many records are read at a time.
 const PAGE: usize = 256;
@@ -78,6 +75,9 @@ impl Records {
 
 /// Finishes what an earlier process began: deletions, copies that are of no use any more, revocations.
 pub(super) fn finish_in_background(cx: FlowContext, unfinished: Unfinished) {
+    for revocation in unfinished.revocations {
+        cx.core.revocations.found(revocation, cx.core.now());
+    }
     tokio::spawn(async move {
         for slot in unfinished.deletions {
             if let Err(cause) = finish_deletion(&cx.core, &slot).await {
@@ -87,7 +87,6 @@ pub(super) fn finish_in_background(cx: FlowContext, unfinished: Unfinished) {
         for (aside, header) in unfinished.asides {
             remove_superseded(&cx.core, &aside, &header).await;
         }
-        revocation_queue::work_off(Arc::clone(&cx.core), unfinished.revocations).await;
     });
 }
 
@@ -105,21 +104,24 @@ async fn remove_superseded(core: &Core, aside: &ListedRecord, header: &Header) {
 
 /// The copies that are kept aside of a slot. While it is being replaced there is one, of what was replaced.
 pub(super) async fn find_asides(core: &Core, slot: &Slot) -> Result<Vec<(ListedRecord, Header)>, StorageError> {
+    let asides = find_listed(core, |listed| listed.aside).await?;
+    let of_slot = |listed: ListedRecord| {
+        let header = listed.header.clone().ok()?;
+        (header.slot == *slot).then_some((listed, header))
+    };
+    Ok(asides.into_iter().filter_map(of_slot).collect())
+}
+
+/// The listed records that are wanted.
+pub(super) async fn find_listed(
+    core: &Core,
+    is_wanted: impl Fn(&ListedRecord) -> bool,
+) -> Result<Vec<ListedRecord>, StorageError> {
     let mut found = Vec::new();
     let mut after = None;
     loop {
         let page = core.ports.storage.list(after, PAGE).await?;
-        for listed in page.records.into_iter().filter(|listed| listed.aside) {
-            if let Some(header) = listed
-                .header
-                .as_ref()
-                .ok()
-                .filter(|header| header.slot == *slot)
-                .cloned()
-            {
-                found.push((listed, header));
-            }
-        }
+        found.extend(page.records.into_iter().filter(|listed| is_wanted(listed)));
         match page.next {
             Some(next) => after = Some(next),
             None => return Ok(found),

@@ -11,7 +11,7 @@ use super::rotate_grant::{NotRotated, Rotated, mark_outdated};
 use crate::adapter_call;
 use crate::leased_record::{Kept, LeasedRecord, Work};
 use crate::outcome::user_of;
-use crate::revocation_queue;
+use crate::revocation_queue::{Revocable, queue_surely};
 use crate::successor_conflict::{Settled, settle};
 
 /// Enrols again with the key of a user that stands. The same user's new grant is on disk before anything else; with any
@@ -78,7 +78,11 @@ async fn keep(mut leased: LeasedRecord, enrolled: Enrolled, reason: Reason) -> R
     body.recoverable = identity.recoverable;
     body.session_ends = enrolled.session_ends;
     let sent = leased.held.body.grant.clone();
-    if let Kept::Conflict { unclear } = leased.keep(Stage::Active { user }, body.clone()).await {
+    let kept = leased.keep(Stage::Active { user }, body.clone()).await;
+    if let Kept::Failed(error) = kept {
+        return Err(NotRotated::failed(error.into()));
+    }
+    if let Kept::Conflict { unclear } = kept {
         let settled = match sent {
             Some(sent) => settle(&mut leased, &sent, &body).await,
             None => Settled::Dropped,
@@ -120,8 +124,13 @@ fn tell(leased: &LeasedRecord, identity: &Identity, reason: Reason) {
 /// A grant that is of no use here is a session of its own: it is revoked later.
 async fn queue(leased: &LeasedRecord, answer: Result<Enrolled, IdpError>) {
     let Ok(enrolled) = answer else { return };
-    let (header, key) = (&leased.held.header, &leased.held.body.key);
-    revocation_queue::queue_surely(&leased.cx, header, key, &enrolled.grant, enrolled.session_ends).await;
+    let revocable = Revocable {
+        of: &leased.held.header,
+        key: &leased.held.body.key,
+        grant: &enrolled.grant,
+        until: enrolled.session_ends,
+    };
+    queue_surely(&leased.cx, &revocable).await;
 }
 
 fn not_granted() -> Cause {

@@ -43,13 +43,18 @@ impl NotRotated {
         }
     }
 
-    /// Somebody else went on with the record.
-    pub(crate) const fn in_use() -> Self {
+    /// The answer cannot be written, and trying again does not help.
+    pub(crate) const fn failed(cause: Cause) -> Self {
         Self {
-            cause: Cause::RecordInUse,
+            cause,
             held: None,
             ended: None,
         }
+    }
+
+    /// Somebody else went on with the record.
+    pub(crate) const fn in_use() -> Self {
+        Self::failed(Cause::RecordInUse)
     }
 
     pub(crate) const fn outdated(why: OutdatedCause, held: Held) -> Self {
@@ -69,11 +74,7 @@ impl From<NoLease> for NotRotated {
                 held: None,
                 ended: Some(end),
             },
-            NoLease::Failed(cause) => Self {
-                cause,
-                held: None,
-                ended: None,
-            },
+            NoLease::Failed(cause) => Self::failed(cause),
         }
     }
 }
@@ -145,6 +146,7 @@ pub(crate) async fn mark_outdated(mut leased: LeasedRecord, why: OutdatedCause) 
             NotRotated::outdated(why, leased.into_held())
         }
         Kept::Conflict { .. } => NotRotated::in_use(),
+        Kept::Failed(error) => NotRotated::failed(error.into()),
     }
 }
 
@@ -163,10 +165,14 @@ async fn keep_answer(
         body.grant = Some(successor.clone());
     }
     body.session_ends = refreshed.session_ends.or(body.session_ends);
-    if let Kept::Conflict { .. } = leased.keep(Stage::Active { user }, body.clone()).await
-        && (refreshed.successor.is_none() || settle(&mut leased, sent, &body).await == Settled::Dropped)
-    {
-        return Err(NotRotated::in_use());
+    match leased.keep(Stage::Active { user }, body.clone()).await {
+        Kept::Stands => {}
+        Kept::Conflict { .. } => {
+            if refreshed.successor.is_none() || settle(&mut leased, sent, &body).await == Settled::Dropped {
+                return Err(NotRotated::in_use());
+            }
+        }
+        Kept::Failed(error) => return Err(NotRotated::failed(error.into())),
     }
     let core = std::sync::Arc::clone(&leased.cx.core);
     let held = leased.into_held();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use vestibule::event::{EnrollAnonymousUserEvent, LogoutEvent, OfflineLoginEvent, RecordRef, StartEvent};
+use vestibule::event::{EnrollAnonymousUserEvent, LogoutEvent, OfflineLoginEvent, RecordRef, StartEvent, SuspendEvent};
 use vestibule::identifiers::{TenantId, UserId, UserIdentifier};
 use vestibule::ports::{Enrolled, IdpError, StorageError};
 use vestibule::record::StageKind;
@@ -38,6 +38,10 @@ pub(crate) enum Before {
     Outdated,
     /// A user, logged in.
     LoggedIn,
+    /// A user who was logged in when the app was suspended.
+    Suspended,
+    /// Suspended before anybody had enrolled.
+    SuspendedEmpty,
 }
 
 impl Before {
@@ -47,6 +51,7 @@ impl Before {
         }
         match self {
             Self::NotStarted | Self::Started => {}
+            Self::SuspendedEmpty => drop(sdk.send(SuspendEvent).await.unwrap()),
             Self::Unfinished => {
                 lose_two_enrolments(world);
                 sdk.send(EnrollAnonymousUserEvent::new(TENANT, mode)).await.unwrap_err();
@@ -66,9 +71,11 @@ impl Before {
             }
             Self::QueuedRevocation => {
                 world.idp.next_enroll_altered(of_somebody_unproven);
+                let away = End::Idp(IdpError::Unreachable(Hint::default()));
+                world.log.plan(Call::Revoke, 1, usize::MAX, away);
                 sdk.send(EnrollAnonymousUserEvent::new(TENANT, mode)).await.unwrap_err();
             }
-            Self::User | Self::Outdated | Self::LoggedIn => {
+            Self::User | Self::Outdated | Self::LoggedIn | Self::Suspended => {
                 sdk.send(EnrollAnonymousUserEvent::new(TENANT, mode)).await.unwrap();
             }
             Self::UnfinishedReplacement | Self::ReplacedWithCopy => {
@@ -85,6 +92,9 @@ impl Before {
             world.idp.next_refresh(Err(IdpError::GrantRefused(Hint::default())));
             world.idp.next_enroll(Err(IdpError::CodeRefused(Hint::default())));
             sdk.send(OfflineLoginEvent::new(user)).await.unwrap_err();
+        }
+        if self == Self::Suspended {
+            sdk.send(SuspendEvent).await.unwrap();
         }
         world.clock.advance(Duration::from_secs(60));
     }

@@ -26,6 +26,7 @@ pub(crate) enum Call {
     Available,
     Wrap,
     Unwrap,
+    Forget,
     Fill,
 }
 
@@ -87,7 +88,11 @@ struct Inner {
     seen: Vec<Call>,
     shown: Vec<String>,
     faults: Vec<Fault>,
+    meanwhile: Vec<(Call, Meanwhile)>,
 }
+
+/// What happens elsewhere while a call is served.
+type Meanwhile = Box<dyn FnOnce() + Send>;
 
 impl CallLog {
     /// Forgets what was seen, so that calls are counted from here.
@@ -99,13 +104,29 @@ impl CallLog {
         self.0.lock().unwrap().faults.push(Fault { call, first, last, end });
     }
 
+    /// Does this while the next call of this kind is served.
+    pub(crate) fn at(&self, call: Call, act: impl FnOnce() + Send + 'static) {
+        self.0.lock().unwrap().meanwhile.push((call, Box::new(act)));
+    }
+
     /// Counts a call, and says how it is to end.
     pub(crate) fn meet(&self, call: Call) -> Option<End> {
+        self.happen_meanwhile(call);
         let mut inner = self.0.lock().unwrap();
         inner.seen.push(call);
         let number = inner.seen.iter().filter(|seen| **seen == call).count();
         let planned = |fault: &&Fault| fault.call == call && (fault.first..=fault.last).contains(&number);
         inner.faults.iter().find(planned).map(|fault| fault.end.clone())
+    }
+
+    fn happen_meanwhile(&self, call: Call) {
+        let mut inner = self.0.lock().unwrap();
+        let planned = inner.meanwhile.iter().position(|(at, _)| *at == call);
+        let act = planned.map(|index| inner.meanwhile.remove(index).1);
+        drop(inner);
+        if let Some(act) = act {
+            act();
+        }
     }
 
     /// Shows a call that changes something or reaches somebody; `!` where it failed, `?` where it is unclear.

@@ -98,15 +98,16 @@ fn warning() -> SdkSettings {
 #[rustfmt::skip]
 fn a_grant_whose_identity_is_not_proven_is_marked_queued_and_taken_out() {
     let refused = |name, twist: Twist, done, disk, told| row(name, twist, (S::UntrustedResponse, ActivationRequired), done, disk, told);
-    let whole = "enrolling ENROLL enrolling revoking enrolling-nobody";
-    let queued = "enrolling-nobody revoking+grant";
+    let whole = "enrolling ENROLL enrolling revoking enrolling-nobody REVOKE remove";
+    let done = "RevocationPending RevocationDone";
+    let left = "enrolling-nobody";
     let unproven = |twist| both(enrolled(of_somebody_unproven), twist);
     table().check([
-        refused("ID token", enrolled(of_somebody_unproven), whole, queued, "RevocationPending"),
-        refused("user data", enrolled(with_email), whole, queued, "RevocationPending"),
-        refused("not written once", unproven(nth(2, ENROLLING, UNAVAILABLE)), "enrolling ENROLL enrolling! enrolling revoking enrolling-nobody", queued, "RevocationPending"),
-        refused("not taken out once", unproven(nth(3, ENROLLING, UNAVAILABLE)), "enrolling ENROLL enrolling revoking enrolling-nobody! enrolling-nobody", queued, "RevocationPending"),
-        refused("unclear once", unproven(nth(2, ENROLLING, End::DoneButUnclear)), "enrolling ENROLL enrolling? enrolling revoking enrolling-nobody", queued, "RevocationPending"),
+        refused("ID token", enrolled(of_somebody_unproven), whole, left, done),
+        refused("user data", enrolled(with_email), whole, left, done),
+        refused("not written once", unproven(nth(2, ENROLLING, UNAVAILABLE)), "enrolling ENROLL enrolling! enrolling revoking enrolling-nobody REVOKE remove", left, done),
+        refused("not taken out once", unproven(nth(3, ENROLLING, UNAVAILABLE)), "enrolling ENROLL enrolling revoking enrolling-nobody! REVOKE remove enrolling-nobody", left, done),
+        refused("unclear once", unproven(nth(2, ENROLLING, End::DoneButUnclear)), "enrolling ENROLL enrolling? enrolling revoking enrolling-nobody REVOKE remove", left, done),
     ]);
     let fails = |name, twist| row(name, twist, (S::StorageUnavailable, ActivationRequired), "enrolling ENROLL enrolling revoking!", "enrolling+grant", "");
     table().check([
@@ -152,8 +153,8 @@ fn an_unknown_key_is_looked_up_by_one_refresh_under_the_same_lease() {
         ended("lost, then proven", first(Refresh, named("AnswerLost")), (S::Ok, LoggedIn), "enrolling ENROLL enrolling REFRESH! enrolling REFRESH active", "active+grant", ""),
         ended("refused: the same key is enrolled again", first(Refresh, named("GrantRefused")), (S::Ok, LoggedIn), "enrolling ENROLL enrolling REFRESH! ENROLL active", "active+grant", ""),
         ended("refused at every proof", twice(), (S::UntrustedResponse, ActivationRequired), "enrolling ENROLL enrolling REFRESH! ENROLL enrolling REFRESH! enrolling-nobody", "enrolling-nobody+grant", ""),
-        ended("still not proven", refreshed(with_unproven_refresh), (S::UntrustedResponse, ActivationRequired), "enrolling ENROLL enrolling REFRESH enrolling revoking enrolling-nobody", "enrolling-nobody revoking+grant", "RevocationPending"),
-        ended("no ID token", refreshed(without_identity), (S::UntrustedResponse, ActivationRequired), "enrolling ENROLL enrolling REFRESH enrolling revoking enrolling-nobody", "enrolling-nobody revoking+grant", "RevocationPending"),
+        ended("still not proven", refreshed(with_unproven_refresh), (S::UntrustedResponse, ActivationRequired), "enrolling ENROLL enrolling REFRESH enrolling revoking enrolling-nobody REVOKE remove", "enrolling-nobody", "RevocationPending RevocationDone"),
+        ended("no ID token", refreshed(without_identity), (S::UntrustedResponse, ActivationRequired), "enrolling ENROLL enrolling REFRESH enrolling revoking enrolling-nobody REVOKE remove", "enrolling-nobody", "RevocationPending RevocationDone"),
         ended("the lease is not renewed", both(first(Refresh, named("AnswerLost")), nth(3, ENROLLING, UNAVAILABLE)), (S::StorageUnavailable, ActivationRequired), "enrolling ENROLL enrolling REFRESH! enrolling! enrolling-nobody", "enrolling-nobody+grant", ""),
     ]);
 }
@@ -163,9 +164,9 @@ fn an_unknown_key_is_looked_up_by_one_refresh_under_the_same_lease() {
 fn a_grant_that_finds_something_else_in_its_slot_is_revoked_later_unless_it_may_stand() {
     let unclear_then = |end: End| both(first(ACTIVE, end), nth(2, ACTIVE, StorageError::Conflict));
     let rows: [Row; 7] = [
-        row("it was removed", while_enrolling(removed), (S::Busy, ActivationRequired), "enrolling ENROLL active! revoking", "revoking+grant", "RevocationPending"),
-        row("another user stands", while_enrolling(another_user), (S::UserIdAlreadyExists, ActivationRequired), "enrolling ENROLL active! revoking", "active revoking+grant", "RevocationPending"),
-        row("another enrolment stands", while_enrolling(another_enrolment), (S::Busy, ActivationRequired), "enrolling ENROLL active! revoking", "enrolling revoking+grant", "RevocationPending"),
+        row("it was removed", while_enrolling(removed), (S::Busy, ActivationRequired), "enrolling ENROLL active! revoking REVOKE remove", "", "RevocationPending RevocationDone"),
+        row("another user stands", while_enrolling(another_user), (S::UserIdAlreadyExists, ActivationRequired), "enrolling ENROLL active! revoking REVOKE remove", "active", "RevocationPending RevocationDone"),
+        row("another enrolment stands", while_enrolling(another_enrolment), (S::Busy, ActivationRequired), "enrolling ENROLL active! revoking REVOKE remove", "enrolling", "RevocationPending RevocationDone"),
         row("mine stands after all", unclear_then(End::DoneButUnclear), (S::Ok, LoggedIn), "enrolling ENROLL active? active!", "active+grant", ""),
         row("mine may have stood", unclear_then(StorageError::Unclear.into()), (S::Busy, ActivationRequired), "enrolling ENROLL active? active!", "enrolling", ""),
         row("the queue fails", both(while_enrolling(removed), always(REVOKING, UNAVAILABLE)), (S::StorageUnavailable, ActivationRequired), "enrolling ENROLL active! revoking!*", "", ""),

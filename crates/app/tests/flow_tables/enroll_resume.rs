@@ -153,9 +153,9 @@ fn a_grant_that_lies_there_is_refreshed_before_anything_is_enrolled() {
 fn a_grant_that_is_marked_refused_is_queued_and_taken_out_and_never_sent() {
     let unknown = |world: &crate::world::World| world.idp.next_enroll_altered(|answer: Enrolled| of_unknown_key(answer));
     table(Before::UnfinishedWithRefusedGrant).check([
-        row("then the key is enrolled under a lease", nothing(), (S::Ok, LoggedIn), "enrolling revoking enrolling ENROLL active", "active+grant revoking+grant", "RevocationPending"),
+        row("then the key is enrolled under a lease", nothing(), (S::Ok, LoggedIn), "enrolling revoking enrolling ENROLL active REVOKE remove", "active+grant", "RevocationPending RevocationDone"),
         row("the queue fails", first(Write(StageKind::Revoking), UNAVAILABLE), (S::StorageUnavailable, ActivationRequired), "enrolling revoking! enrolling-nobody", "enrolling-nobody+grant", ""),
-        row("a new grant of unknown key", given(unknown), (S::Ok, LoggedIn), "enrolling revoking enrolling ENROLL enrolling REFRESH active", "active+grant revoking+grant", "RevocationPending"),
+        row("a new grant of unknown key", given(unknown), (S::Ok, LoggedIn), "enrolling revoking enrolling ENROLL enrolling REFRESH active REVOKE remove", "active+grant", "RevocationPending RevocationDone"),
     ]);
 }
 
@@ -167,11 +167,11 @@ fn a_deletion_that_was_begun_is_finished_before_the_slot_is_enrolled() {
     let failed = |name, twist, status, done, disk, told| row(name, begun(twist), (status, LoginRequired), done, disk, told);
     use vestibule::SdkState::LoginRequired;
     Table::new(RECOVERABLE, Before::User, Event::Enroll(No)).check([
-        row("finished", begun(nothing()), (S::Ok, LoggedIn), "revoking remove enrolling ENROLL active", "active+grant revoking+grant", "RevocationPending"),
+        row("finished", begun(nothing()), (S::Ok, LoggedIn), "revoking remove enrolling ENROLL active REVOKE remove", "active+grant", "RevocationPending RevocationDone"),
         failed("open fails", first(Open, UNAVAILABLE), S::StorageUnavailable, "", left, ""),
         failed("the queue fails", first(Write(StageKind::Revoking), UNAVAILABLE), S::StorageUnavailable, "revoking!", left, ""),
-        failed("the search for a copy fails", first(List, UNAVAILABLE), S::StorageUnavailable, "revoking", "deleting-nobody+grant revoking+grant", "RevocationPending"),
-        failed("remove fails", first(Remove, UNAVAILABLE), S::StorageUnavailable, "revoking remove!", "deleting-nobody+grant revoking+grant", "RevocationPending"),
+        failed("the search for a copy fails", first(List, UNAVAILABLE), S::StorageUnavailable, "revoking REVOKE remove", "deleting-nobody+grant", "RevocationPending RevocationDone"),
+        failed("remove fails", first(Remove, UNAVAILABLE), S::StorageUnavailable, "revoking remove! REVOKE remove", "deleting-nobody+grant", "RevocationPending RevocationDone"),
     ]);
     Table::new(RECOVERABLE, Before::UnfinishedReplacement, Event::Enroll(No)).check([
         row("what it replaced is put back, and then the slot is taken", begun(nothing()), (S::UserIdAlreadyExists, LoginRequired), "put-back", "active+grant", ""),

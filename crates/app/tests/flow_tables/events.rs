@@ -1,8 +1,8 @@
 //! The events that the rows send, and what an app knows when it sends them.
 
 use vestibule::event::{
-    EnrollAnonymousUserEvent, ExchangeIamTokenEvent, GetInformationEvent, LogoutEvent, OfflineLoginEvent, RecordRef,
-    RestartEvent,
+    ClearIamTokenCacheEvent, EnrollAnonymousUserEvent, ExchangeIamTokenEvent, GetInformationEvent, LogoutEvent,
+    OfflineLoginEvent, RecordRef, RestartEvent, ResumeEvent, SetAuthenticationModeEvent, SuspendEvent,
 };
 use vestibule::identifiers::RecordHandle;
 use vestibule::{AuthenticationMode, Failure, Sdk, SdkState};
@@ -24,6 +24,10 @@ pub(crate) enum Event {
     LoginByHandle,
     Logout,
     Exchange,
+    SetMode(AuthenticationMode),
+    ClearCache,
+    Suspend,
+    Resume,
     GetInformation,
 }
 
@@ -61,6 +65,16 @@ impl Event {
                 let event = ExchangeIamTokenEvent::new("orders");
                 sdk.send(event).await.map(|answer| answer.sdk_state)
             }
+            Self::SetMode(mode) => sdk
+                .send(SetAuthenticationModeEvent::new(mode))
+                .await
+                .map(|answer| answer.sdk_state),
+            Self::ClearCache => sdk
+                .send(ClearIamTokenCacheEvent)
+                .await
+                .map(|answer| answer.sdk_state),
+            Self::Suspend => sdk.send(SuspendEvent).await.map(|answer| answer.sdk_state),
+            Self::Resume => sdk.send(ResumeEvent).await.map(|answer| answer.sdk_state),
             Self::GetInformation => sdk.send(GetInformationEvent).await.map(|answer| answer.sdk_state),
         }
     }

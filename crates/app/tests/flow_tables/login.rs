@@ -75,8 +75,8 @@ fn only_a_user_is_logged_in() {
     let begun = |twist| both(given(deleting), twist);
     Table::new(RECOVERABLE, Before::User, Event::LoginByHandle).check([
         ok("by its handle", nothing(), "rotating REFRESH active"),
-        row("a deletion is finished first", begun(nothing()), (S::InvalidUserId, LoginRequired), "revoking remove", "revoking+grant", "RevocationPending"),
-        row("and fails", begun(first(Remove, UNAVAILABLE)), (S::StorageUnavailable, LoginRequired), "revoking remove!", "deleting-nobody+grant revoking+grant", "RevocationPending"),
+        row("a deletion is finished first", begun(nothing()), (S::InvalidUserId, LoginRequired), "revoking remove REVOKE remove", "", "RevocationPending RevocationDone"),
+        row("and fails", begun(first(Remove, UNAVAILABLE)), (S::StorageUnavailable, LoginRequired), "revoking remove! REVOKE remove", "deleting-nobody+grant", "RevocationPending RevocationDone"),
         row("an unreadable record", given(|world| unreadable(world, Unreadable::NewerFormat)), (S::NewerFormat, LoginRequired), "", "", ""),
         row("no such handle", given(removed), (S::InvalidUserId, LoginRequired), "", "", ""),
     ]);

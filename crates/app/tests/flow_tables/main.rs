@@ -53,9 +53,13 @@ mod rows;
 #[cfg(test)]
 mod scene;
 #[cfg(test)]
+mod set_mode;
+#[cfg(test)]
 mod start;
 #[cfg(test)]
 mod states;
+#[cfg(test)]
+mod suspend;
 #[cfg(test)]
 mod told;
 #[cfg(test)]

@@ -204,6 +204,11 @@ pub(crate) fn biometric_gate(world: &World) -> MockBiometricGate {
     let (gate, log) = (world.gate.clone(), world.log.clone());
     mock.expect_unwrap()
         .returning(move |label, blob| finger(&log, Call::Unwrap, "unwrap", || now(gate.unwrap(label, blob))));
+    let (gate, log) = (world.gate.clone(), world.log.clone());
+    mock.expect_forget()
+        .returning(move |label| finger(&log, Call::Forget, "forget", || now(gate.forget(label))));
+    let gate = world.gate.clone();
+    mock.expect_properties().returning(move || gate.properties());
     mock
 }
 

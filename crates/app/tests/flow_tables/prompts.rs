@@ -116,7 +116,9 @@ fn resuming_asks_for_the_recorded_mode_and_a_changed_mode_for_both_before_the_re
     for recorded in [No, Password, Biometric] {
         for wished in [No, Password, Biometric] {
             let mut words = asks(recorded, wished);
-            words.extend(["enrolling", "ENROLL", "active"]);
+            words.push("enrolling");
+            words.extend((recorded == Biometric && wished != Biometric).then_some("forget"));
+            words.extend(["ENROLL", "active"]);
             let done = words.join(" ").leak();
             let table = Table::new(RECOVERABLE, Before::Unfinished, Event::Enroll(wished)).in_mode(recorded);
             table.check([row("resumed", nothing(), (S::Ok, LoggedIn), done, "active+grant", "")]);

@@ -67,7 +67,8 @@ fn a_grant_that_a_plain_server_refused_is_kept_as_outdated() {
 fn the_same_key_finds_the_same_user_and_no_other_answer_changes_anything() {
     let recovered = |name, twist, done, told| row(name, refused(twist), (S::Ok, LoggedIn), done, "active+grant", told);
     let outdated = |name, twist, done, disk, told| row(name, refused(twist), (S::TokenDataIsOutdated, LoginRequired), done, disk, told);
-    let queued = "outdated+grant revoking+grant";
+    let kept = "outdated+grant";
+    let queued = "RevocationPending SessionEnded RevocationDone";
     table(RECOVERABLE).check([
         recovered("the same user", nothing(), "rotating REFRESH! ENROLL active", "UserRecovered"),
         recovered("the user was deleted and made anew", given(delete_the_user), "rotating REFRESH! ENROLL active", "IdentityReplaced"),
@@ -75,11 +76,11 @@ fn the_same_key_finds_the_same_user_and_no_other_answer_changes_anything() {
         recovered("nobody can see whether I live: the lease is written again first", always(Of, End::NoPresence), "rotating REFRESH! rotating ENROLL active", "UserRecovered"),
         recovered("not written once", first(ACTIVE, UNAVAILABLE), "rotating REFRESH! ENROLL active! active", "UserRecovered"),
         row("never written", refused(always(ACTIVE, UNAVAILABLE)), (S::StorageUnavailable, LoginRequired), "rotating REFRESH! ENROLL active!*", "rotating+grant", ""),
-        outdated("another user", given(forget_the_key), "rotating REFRESH! ENROLL revoking outdated", queued, "RevocationPending SessionEnded"),
-        outdated("nobody is proven", enrolled(of_somebody_unproven), "rotating REFRESH! ENROLL revoking outdated", queued, "RevocationPending SessionEnded"),
-        row("removed meanwhile", refused(while_enrolling(removed)), (S::Busy, LoginRequired), "rotating REFRESH! ENROLL active! revoking", "revoking+grant", "RevocationPending"),
-        row("re-protected meanwhile", refused(while_enrolling(reprotected)), (S::Busy, LoginRequired), "rotating REFRESH! ENROLL active! revoking", "revoking+grant rotating+grant", "RevocationPending"),
-        outdated("the queue fails once", both(given(forget_the_key), first(REVOKING, UNAVAILABLE)), "rotating REFRESH! ENROLL revoking! revoking outdated", queued, "RevocationPending SessionEnded"),
+        outdated("another user", given(forget_the_key), "rotating REFRESH! ENROLL revoking outdated REVOKE remove", kept, queued),
+        outdated("nobody is proven", enrolled(of_somebody_unproven), "rotating REFRESH! ENROLL revoking outdated REVOKE remove", kept, queued),
+        row("removed meanwhile", refused(while_enrolling(removed)), (S::Busy, LoginRequired), "rotating REFRESH! ENROLL active! revoking REVOKE remove", "", "RevocationPending RevocationDone"),
+        row("re-protected meanwhile", refused(while_enrolling(reprotected)), (S::Busy, LoginRequired), "rotating REFRESH! ENROLL active! revoking REVOKE remove", "rotating+grant", "RevocationPending RevocationDone"),
+        outdated("the queue fails once", both(given(forget_the_key), first(REVOKING, UNAVAILABLE)), "rotating REFRESH! ENROLL revoking! revoking outdated REVOKE remove", kept, queued),
     ]);
 }
 

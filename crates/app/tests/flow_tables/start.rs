@@ -114,29 +114,29 @@ fn start_finishes_a_deletion_in_the_background() {
         row(name, both(given(deleting), twist), (S::Ok, ActivationRequired), done, disk, told)
     };
     Table::new(RECOVERABLE, Before::User, Event::Start).in_a_new_process().check([
-        after("done", nothing(), "revoking remove", "revoking+grant", "RevocationPending"),
+        after("done", nothing(), "revoking remove REVOKE remove", "", "RevocationPending RevocationDone"),
         after("describe fails", first(Describe, UNAVAILABLE), "", left, ""),
         after("open fails", first(Open, UNAVAILABLE), "", left, ""),
         after("queueing fails", first(Write(StageKind::Revoking), UNAVAILABLE), "revoking!", left, ""),
-        after("the search for a copy fails", nth(2, List, UNAVAILABLE), "revoking", "deleting-nobody+grant revoking+grant", "RevocationPending"),
-        after("remove fails", first(Remove, UNAVAILABLE), "revoking remove!", "deleting-nobody+grant revoking+grant", "RevocationPending"),
+        after("the search for a copy fails", nth(2, List, UNAVAILABLE), "revoking REVOKE remove", "deleting-nobody+grant", "RevocationPending RevocationDone"),
+        after("remove fails", first(Remove, UNAVAILABLE), "revoking remove! REVOKE remove", "deleting-nobody+grant", "RevocationPending RevocationDone"),
     ]);
 }
 
 #[test]
 #[rustfmt::skip]
-fn start_works_off_queued_revocations_and_keeps_what_fails() {
-    let left = "enrolling-nobody revoking+grant";
+fn start_works_off_queued_revocations_and_tries_again_what_fails() {
+    let (left, again) = ("enrolling-nobody", "RevocationPending RevocationDone");
     let after = |name, twist, done, disk, told| row(name, twist, (S::Ok, ActivationRequired), done, disk, told);
     let refused = |error| first(Revoke, error);
     let mut rows = vec![
-        after("done", nothing(), "REVOKE remove", "enrolling-nobody", "RevocationDone"),
-        after("describe fails", first(Describe, UNAVAILABLE), "", left, "RevocationPending"),
-        after("open fails", first(Open, UNAVAILABLE), "", left, "RevocationPending"),
-        after("remove fails", first(Remove, UNAVAILABLE), "REVOKE remove!", left, "RevocationPending"),
+        after("done", nothing(), "REVOKE remove", left, "RevocationDone"),
+        after("describe fails", first(Describe, UNAVAILABLE), "REVOKE remove", left, again),
+        after("open fails", first(Open, UNAVAILABLE), "REVOKE remove", left, again),
+        after("remove fails", first(Remove, UNAVAILABLE), "REVOKE remove! REVOKE remove", left, again),
     ];
     for (name, error) in crate::idp_errors::all() {
-        rows.push(after(name, refused(error), "REVOKE!", left, "RevocationPending"));
+        rows.push(after(name, refused(error), "REVOKE! REVOKE remove", left, again));
     }
     Table::new(RECOVERABLE, Before::QueuedRevocation, Event::Start).in_a_new_process().check(rows);
 }

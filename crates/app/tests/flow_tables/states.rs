@@ -7,7 +7,7 @@ use crate::before::Before;
 use crate::rows::{Event, Table, given, nothing, row};
 use crate::world::RECOVERABLE;
 
-const EVENTS: [(Event, vestibule::event::EventKind); 7] = {
+const EVENTS: [(Event, vestibule::event::EventKind); 11] = {
     use vestibule::AuthenticationMode::No;
     use vestibule::event::EventKind as Kind;
     [
@@ -17,6 +17,10 @@ const EVENTS: [(Event, vestibule::event::EventKind); 7] = {
         (Event::LoginSomebodyElse, Kind::OfflineLogin),
         (Event::Logout, Kind::Logout),
         (Event::Exchange, Kind::ExchangeIamToken),
+        (Event::SetMode(No), Kind::SetAuthenticationMode),
+        (Event::ClearCache, Kind::ClearIamTokenCache),
+        (Event::Suspend, Kind::Suspend),
+        (Event::Resume, Kind::Resume),
         (Event::GetInformation, Kind::GetInformation),
     ]
 };
@@ -28,6 +32,7 @@ fn an_event_that_the_state_does_not_accept_reads_writes_sends_and_tells_nothing(
         (SdkState::ActivationRequired, Before::Started, ""),
         (SdkState::LoginRequired, Before::User, "active+grant"),
         (SdkState::LoggedIn, Before::LoggedIn, "active+grant"),
+        (SdkState::Suspended, Before::Suspended, "active+grant"),
     ];
     let mut refused = 0;
     for (state, before, disk) in states {
@@ -51,7 +56,7 @@ fn an_event_that_the_state_does_not_accept_reads_writes_sends_and_tells_nothing(
             ]);
         }
     }
-    assert_eq!(refused, 5 + 4 + 3 + 3);
+    assert_eq!(refused, 8 + 6 + 4 + 3 + 7);
 }
 
 #[test]
@@ -61,6 +66,7 @@ fn information_is_given_in_every_state_without_asking_anybody() {
         (SdkState::ActivationRequired, Before::Started, ""),
         (SdkState::LoginRequired, Before::User, "active+grant"),
         (SdkState::LoggedIn, Before::LoggedIn, "active+grant"),
+        (SdkState::Suspended, Before::Suspended, "active+grant"),
     ];
     for (state, before, disk) in states {
         let away = given(|world| {

@@ -58,13 +58,12 @@ fn a_missing_audience_is_enrolled_for_once_and_the_grant_in_hand_stays_where_tha
     let denied = |name, twist, status, done: &str, disk, told| {
         row(name, twist, (status, LoggedIn), done.to_owned().leak(), disk, told)
     };
-    let queued = "active+grant revoking+grant";
     Table::new(RECOVERABLE, Before::LoggedIn, Event::Exchange).check([
         widened("granted by a new session", given(|_| ()), "active rotating REFRESH active", "TokenRefreshed TokenRefreshed"),
         widened("not written once", nth(2, Write(StageKind::Active), UNAVAILABLE), "active! active rotating REFRESH active", "TokenRefreshed TokenRefreshed"),
         denied("never granted", withheld(), S::AccessDenied, "rotating REFRESH active rotating ENROLL active rotating REFRESH active", "active+grant", "TokenRefreshed TokenRefreshed"),
-        denied("another user", both(lacking(), given(forget_the_key)), S::AccessDenied, &format!("{asked} revoking active"), queued, "TokenRefreshed RevocationPending"),
-        denied("nobody is proven", both(lacking(), enrolled(of_somebody_unproven)), S::AccessDenied, &format!("{asked} revoking active"), queued, "TokenRefreshed RevocationPending"),
+        denied("another user", both(lacking(), given(forget_the_key)), S::AccessDenied, &format!("{asked} revoking active REVOKE remove"), "active+grant", "TokenRefreshed RevocationPending RevocationDone"),
+        denied("nobody is proven", both(lacking(), enrolled(of_somebody_unproven)), S::AccessDenied, &format!("{asked} revoking active REVOKE remove"), "active+grant", "TokenRefreshed RevocationPending RevocationDone"),
         denied("the lease is not written", both(lacking(), nth(2, Write(StageKind::Rotating), UNAVAILABLE)), S::StorageUnavailable, "rotating REFRESH active rotating!", "active+grant", "TokenRefreshed"),
         denied("not sent behind the new session", both(lacking(), nth(2, Refresh, named("Unreachable"))), S::NotReachable, &format!("{asked} active rotating REFRESH! active"), "active+grant", "TokenRefreshed"),
     ]);

@@ -38,6 +38,22 @@ pub enum StorageError {
     NotThere,
 }
 
+impl StorageError {
+    /// Whether the same call fails for ever unless something else changes. What must not be lost is written again and again
+    /// after any other error.
+    #[must_use]
+    pub const fn is_permanent(&self) -> bool {
+        match self {
+            Self::Unreadable(_)
+            | Self::DeviceChanged
+            | Self::WrongCredential
+            | Self::Unsupported(_)
+            | Self::NotThere => true,
+            Self::Conflict | Self::Unavailable(_) | Self::Unclear | Self::LockedOut(_) => false,
+        }
+    }
+}
+
 impl From<StorageError> for Cause {
     fn from(error: StorageError) -> Self {
         match error {

@@ -11,8 +11,9 @@ use vestibule_ports::{Content, Credential, Described, Entered, Key, StorageError
 use super::replaced_record::{find_aside, keep_aside, names, replaces};
 use super::{Wish, undo};
 use crate::core::FlowContext;
-use crate::credential_prompt::{choose, unlock};
+use crate::credential_prompt::{Chosen, choose, unlock};
 use crate::flows::finish_deletion::finish_deletion;
+use crate::gate_keys::{GateKeyOwner, forget_key_of};
 use crate::leased_record::{LeasedRecord, Work};
 use crate::ledger::{Held, WriteFault};
 use crate::outcome::user_of;
@@ -40,6 +41,19 @@ enum Claim {
 /// Claims the slot. The credential is asked for once, and before anything is written or sent: a cancel costs nothing.
 pub(super) async fn claim_slot(cx: &FlowContext, wish: &Wish, slot: &Slot) -> Result<Claimed, Cause> {
     let mut chosen = None;
+    let claimed = try_to_claim(cx, wish, slot, &mut chosen).await;
+    if let (Err(_), Some(unused)) = (&claimed, chosen) {
+        unused.drop_unused(cx).await;
+    }
+    claimed
+}
+
+async fn try_to_claim(
+    cx: &FlowContext,
+    wish: &Wish,
+    slot: &Slot,
+    chosen: &mut Option<Chosen>,
+) -> Result<Claimed, Cause> {
     for _ in 0..CLAIM_TRIES {
         let (found, unclear) = match wait_for_turn(&cx.core, &Place::Slot(slot.clone())).await {
             Ok(Standing { found, unclear }) => (Ok(found), unclear),
@@ -57,9 +71,9 @@ pub(super) async fn claim_slot(cx: &FlowContext, wish: &Wish, slot: &Slot) -> Re
                 finish_deletion(&cx.core, slot).await?;
                 Claim::LookAgain
             }
-            (Plan::Resume(_), Some(standing)) => resume(cx, wish, standing, unclear, &mut chosen).await?,
-            (Plan::Replace(_), Some(standing)) => begin(cx, wish, slot, Some(standing), &mut chosen).await?,
-            (Plan::Begin | Plan::Resume(_) | Plan::Replace(_), _) => begin(cx, wish, slot, None, &mut chosen).await?,
+            (Plan::Resume(_), Some(standing)) => resume(cx, wish, standing, unclear, chosen).await?,
+            (Plan::Replace(_), Some(standing)) => begin(cx, wish, slot, Some(standing), chosen).await?,
+            (Plan::Begin | Plan::Resume(_) | Plan::Replace(_), _) => begin(cx, wish, slot, None, chosen).await?,
         };
         if let Claim::Done(claimed) = claim {
             return Ok(*claimed);
@@ -74,14 +88,18 @@ async fn begin(
     wish: &Wish,
     slot: &Slot,
     replaced: Option<Described>,
-    chosen: &mut Option<Credential>,
+    chosen: &mut Option<Chosen>,
 ) -> Result<Claim, Cause> {
     let core = &cx.core;
-    let credential = choose_once(cx, wish.mode, chosen).await?;
+    let record_id = match chosen {
+        Some(chosen) => chosen.owner.record_id,
+        None => RecordId::from_bytes(core.random_16()?),
+    };
+    let owner = GateKeyOwner::first(record_id);
+    let credential = choose_once(cx, wish.mode, owner, chosen).await?;
     let mut key = [0; 32];
     core.ports.entropy.fill(&mut key)?;
     let body = RecordBody::begun(EnrolmentKey::new(key));
-    let record_id = RecordId::from_bytes(core.random_16()?);
     let entered = core.ports.presence.enter().await?;
     let aside = match &replaced {
         Some(standing) => match keep_aside(cx, standing).await {
@@ -106,6 +124,7 @@ async fn begin(
     };
     let place = Place::Slot(slot.clone());
     let expected = replaced.as_ref().map(|standing| &standing.revision);
+    may_stand(chosen, true);
     match core.ledger.write(&place, expected, &header, &content).await {
         Ok(written) => {
             let held = Held {
@@ -128,7 +147,7 @@ async fn begin(
             }
         }
         // The copy stays: another process may be about to write over its original, too.
-        Err(fault) => look_again_after(fault),
+        Err(fault) => look_again_after(fault, chosen),
     }
 }
 
@@ -138,14 +157,14 @@ async fn resume(
     wish: &Wish,
     standing: Described,
     unclear: bool,
-    chosen: &mut Option<Credential>,
+    chosen: &mut Option<Chosen>,
 ) -> Result<Claim, Cause> {
     let core = &cx.core;
     let recorded = unlock(cx, &standing).await?;
     let new = if wish.mode == standing.header.mode {
         None
     } else {
-        Some(choose_once(cx, wish.mode, chosen).await?)
+        Some(choose_once(cx, wish.mode, GateKeyOwner::after(&standing.header), chosen).await?)
     };
     let place = Place::Slot(standing.header.slot.clone());
     let opened = core
@@ -168,7 +187,10 @@ async fn resume(
             let body = held.body.clone();
             core.ledger.reseal(&mut held, header, body).await
         }
-        Some(credential) => reprotect(cx, &mut held, stage.clone(), wish.mode, credential).await?,
+        Some(credential) => {
+            may_stand(chosen, true);
+            reprotect(cx, &mut held, stage.clone(), wish.mode, credential).await?
+        }
     };
     match written {
         Ok(room) => {
@@ -184,10 +206,11 @@ async fn resume(
                 Err(without_room(claimed).await)
             }
         }
-        Err(fault) => look_again_after(fault),
+        Err(fault) => look_again_after(fault, chosen),
     }
 }
 
+/// Seals an unfinished record under a new mode. What its gate kept is forgotten once that stands.
 async fn reprotect(
     cx: &FlowContext,
     held: &mut Held,
@@ -201,13 +224,16 @@ async fn reprotect(
         payload: held.body.encode()?,
         credential,
     };
-    Ok(ledger
+    let written = match ledger
         .write(&held.place, Some(&held.revision), &header, &content)
         .await
-        .map(|written| {
-            (held.revision, held.key, held.header) = (written.revision, written.key, header);
-            written.room
-        }))
+    {
+        Ok(written) => written,
+        Err(fault) => return Ok(Err(fault)),
+    };
+    forget_key_of(&cx.core, &held.header).await;
+    (held.revision, held.key, held.header) = (written.revision, written.key, header);
+    Ok(Ok(written.room))
 }
 
 fn my_enrolling(cx: &FlowContext, entered: &Entered) -> Stage {
@@ -217,20 +243,32 @@ fn my_enrolling(cx: &FlowContext, entered: &Entered) -> Stage {
     })
 }
 
+/// Asks once, whatever the slot holds by then; only a gate's key belongs to one protection alone.
 async fn choose_once(
     cx: &FlowContext,
     mode: AuthenticationMode,
-    chosen: &mut Option<Credential>,
+    owner: GateKeyOwner,
+    chosen: &mut Option<Chosen>,
 ) -> Result<Credential, Cause> {
-    if let Some(credential) = chosen {
-        return Ok(credential.clone());
+    let of_another = |chosen: &mut Chosen| mode == AuthenticationMode::Biometric && chosen.owner != owner;
+    if let Some(of_another) = chosen.take_if(of_another) {
+        of_another.drop_unused(cx).await;
     }
-    let credential = choose(cx, mode).await?;
-    *chosen = Some(credential.clone());
-    Ok(credential)
+    let standing = match chosen.take() {
+        Some(chosen) => chosen,
+        None => choose(cx, mode, owner, None).await?,
+    };
+    Ok(chosen.insert(standing).credential.clone())
 }
 
-fn look_again_after(fault: WriteFault) -> Result<Claim, Cause> {
+fn may_stand(chosen: &mut Option<Chosen>, may_stand: bool) {
+    if let Some(chosen) = chosen {
+        chosen.may_stand = may_stand;
+    }
+}
+
+fn look_again_after(fault: WriteFault, chosen: &mut Option<Chosen>) -> Result<Claim, Cause> {
+    may_stand(chosen, fault.unclear);
     if fault.error == StorageError::Conflict {
         Ok(Claim::LookAgain)
     } else {

@@ -15,7 +15,7 @@ use crate::core::Core;
 use crate::leased_record::{Kept, LeasedRecord};
 use crate::ledger::Held;
 use crate::record_body::RecordBody;
-use crate::revocation_queue;
+use crate::revocation_queue::{Revocable, queue, queue_surely};
 use crate::sdk_settings::AnonymityPolicy;
 use crate::successor_conflict::{Settled, settle};
 
@@ -193,8 +193,10 @@ fn judge(core: &Core, came: &Came) -> (Proof, Result<Identity, Untrusted>) {
 /// of its own is a session that nobody uses: it is revoked later, unless a write of it may have stood in between and been
 /// rotated on.
 async fn stand(leased: &mut LeasedRecord, stage: Stage, body: RecordBody, came: &Came) -> Result<(), Cause> {
-    let Kept::Conflict { unclear } = leased.keep(stage, body.clone()).await else {
-        return Ok(());
+    let unclear = match leased.keep(stage, body.clone()).await {
+        Kept::Stands => return Ok(()),
+        Kept::Conflict { unclear } => unclear,
+        Kept::Failed(error) => return Err(error.into()),
     };
     if let Some(sent) = &came.sent {
         return match settle(leased, sent, &body).await {
@@ -209,8 +211,7 @@ async fn stand(leased: &mut LeasedRecord, stage: Stage, body: RecordBody, came: 
             return Ok(());
         }
     } else {
-        let (header, key) = (&leased.held.header, &leased.held.body.key);
-        revocation_queue::queue_surely(&leased.cx, header, key, &came.grant, came.session_ends).await;
+        queue_surely(&leased.cx, &revocable(leased, &came.grant, came.session_ends)).await;
     }
     let standing = leased.core().ports.storage.describe(leased.held.place.clone()).await?;
     Err(match standing {
@@ -224,12 +225,21 @@ async fn stand(leased: &mut LeasedRecord, stage: Stage, body: RecordBody, came: 
 async fn queue_refused(leased: &mut LeasedRecord, lease: Lease) -> Result<(), Cause> {
     let mut body = leased.held.body.clone();
     if let Some(grant) = body.grant.take() {
-        let (header, key) = (&leased.held.header, &leased.held.body.key);
-        revocation_queue::queue(leased.core(), header, key, &grant, body.session_ends).await?;
+        queue(leased.core(), &revocable(leased, &grant, body.session_ends)).await?;
     }
     (body.refused, body.session_ends) = (false, None);
     match leased.keep(Stage::Enrolling { lease }, body).await {
         Kept::Stands => Ok(()),
         Kept::Conflict { .. } => Err(Cause::RecordInUse),
+        Kept::Failed(error) => Err(error.into()),
+    }
+}
+
+const fn revocable<'a>(leased: &'a LeasedRecord, grant: &'a Grant, until: Option<WallTime>) -> Revocable<'a> {
+    Revocable {
+        of: &leased.held.header,
+        key: &leased.held.body.key,
+        grant,
+        until,
     }
 }

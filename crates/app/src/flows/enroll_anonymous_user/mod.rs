@@ -22,6 +22,7 @@ use super::read_records::remember;
 use crate::adapter_call;
 use crate::core::{Core, FlowContext};
 use crate::dispatch::{Lane, SdkEvent, sealed::Sealed};
+use crate::gate_keys::forget_key_of;
 use crate::ledger::Held;
 use crate::outcome::{EnrolledUser, user_of};
 use claim_slot::{Claimed, claim_slot};
@@ -140,12 +141,15 @@ async fn undo(core: &Core, held: &Held, aside: Option<RecordHandle>) {
         Ok(Lookup::Present(mine)) if mine.header.write_id == held.header.write_id => match aside {
             Some(aside) => storage.put_back(aside, Some(mine.revision)).await.map(drop),
             None => storage.remove(mine.handle, mine.revision).await,
-        },
-        Ok(Lookup::Present(_) | Lookup::Absent) => Ok(()),
+        }
+        .map(|()| true),
+        Ok(Lookup::Present(_) | Lookup::Absent) => Ok(false),
         Err(error) => Err(error),
     };
-    if let Err(error) = undone {
-        tracing::warn!(%error, "an enrolment that was certainly not done stays unfinished");
+    match undone {
+        Ok(true) => forget_key_of(core, &held.header).await,
+        Ok(false) => {}
+        Err(error) => tracing::warn!(%error, "an enrolment that was certainly not done stays unfinished"),
     }
 }
 

@@ -8,6 +8,7 @@ use vestibule_ports::{Described, StorageError};
 
 use crate::core::{Core, FlowContext};
 use crate::flows::read_records::find_asides;
+use crate::gate_keys::forget_key_of;
 use crate::outcome::user_of;
 
 /// Keeps a copy of what is replaced. Copies of what was there before it are removed first, so that nobody puts back the
@@ -41,10 +42,12 @@ pub(super) async fn replaces(cx: &FlowContext, named: &RecordRef, begun: &Header
 
 pub(super) async fn remove_aside(core: &Core, aside: RecordHandle) {
     let storage = &core.ports.storage;
-    if let Ok(Lookup::Present(copy)) = storage.describe(Place::Handle(aside)).await
-        && let Err(error) = storage.remove(aside, copy.revision).await
-    {
-        tracing::info!(%error, "a copy kept aside is left for the next start");
+    let Ok(Lookup::Present(copy)) = storage.describe(Place::Handle(aside)).await else {
+        return;
+    };
+    match storage.remove(aside, copy.revision).await {
+        Ok(()) => forget_key_of(core, &copy.header).await,
+        Err(error) => tracing::info!(%error, "a copy kept aside is left for the next start"),
     }
 }
 

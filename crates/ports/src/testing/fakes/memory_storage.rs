@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use vestibule_domain::authentication_mode::AuthenticationMode;
 use vestibule_domain::identifiers::RecordHandle;
 use vestibule_domain::record::{Header, Lookup, Place, Revision, Slot, Unreadable};
 use vestibule_domain::secret::Payload;
@@ -92,9 +93,14 @@ impl MemoryStorage {
         lock(&self.state).unavailable = why;
     }
 
-    /// Makes every opening by a password fail with `LockedOut` (`None`: no more).
+    /// Makes every opening by a password fail with `LockedOut` (`None`: no more); `describe` says so before.
     pub fn set_locked_out(&self, wait: Option<Duration>) {
         lock(&self.state).locked_out = wait;
+    }
+
+    /// Says of every record in password mode that it could be sealed more strongly, until one is sealed anew.
+    pub fn set_weakly_sealed(&self, weakly_sealed: bool) {
+        lock(&self.state).weakly_sealed = weakly_sealed;
     }
 
     /// Moves the records to another machine: they open with `DeviceChanged` (or are home again).
@@ -156,7 +162,9 @@ impl SecureStorage for MemoryStorage {
                 return Ok(Lookup::Absent);
             };
             let sealed = entry.readable()?;
-            let described = Described::new(handle, entry.revision.clone(), sealed.header.clone());
+            let is_locked_out = sealed.header.mode == AuthenticationMode::Password;
+            let described = Described::new(handle, entry.revision.clone(), sealed.header.clone())
+                .with_lock_out(state.locked_out.filter(|_| is_locked_out));
             Ok(Lookup::Present(match sealed.gate_blob() {
                 Some(blob) => described.with_gate_blob(blob.clone()),
                 None => described,

@@ -2,11 +2,12 @@
 
 use core::time::Duration;
 
+use vestibule_domain::authentication_mode::AuthenticationMode;
 use vestibule_domain::identifiers::RecordHandle;
 use vestibule_domain::record::{Header, Place, Revision};
 
 use super::sealed_entries::{Entries, Entry, MISPLACED, Sealed, aside_handle, check_place, handle_of, is_aside};
-use crate::secure_storage::{Credential, Key, Opened, StorageError, WriteRequest, Written};
+use crate::secure_storage::{Content, Credential, Key, Opened, StorageError, WriteRequest, Written};
 use crate::testing::journal::{Journal, JournalEntry};
 
 /// The records, and what the test did to the storage.
@@ -15,6 +16,7 @@ pub(super) struct StorageState {
     pub(super) entries: Entries,
     pub(super) unavailable: Option<&'static str>,
     pub(super) locked_out: Option<Duration>,
+    pub(super) weakly_sealed: bool,
     pub(super) on_another_device: bool,
     pub(super) room: bool,
 }
@@ -25,6 +27,7 @@ impl StorageState {
             entries: Entries::new(),
             unavailable: None,
             locked_out: None,
+            weakly_sealed: false,
             on_another_device: false,
             room: true,
         }
@@ -42,12 +45,14 @@ impl StorageState {
         if !sealed.opens_with(key) {
             return Err(StorageError::WrongCredential);
         }
-        Ok(Opened::new(
+        let opened = Opened::new(
             sealed.header.clone(),
             entry.revision.clone(),
             sealed.payload.clone(),
             sealed.key.clone(),
-        ))
+        );
+        let is_weak = self.weakly_sealed && sealed.header.mode == AuthenticationMode::Password;
+        Ok(if is_weak { opened.weakly_sealed() } else { opened })
     }
 
     pub(super) fn write(&mut self, request: WriteRequest, journal: &Journal) -> Result<Written, StorageError> {
@@ -65,7 +70,9 @@ impl StorageState {
         if found.as_ref().map(|entry| &entry.revision) != request.expected.as_ref() {
             return Err(StorageError::Conflict);
         }
+        let seals_anew = matches!(request.content, Content::Seal { .. });
         let sealed = self.entries.seal(request.header, request.content, found.as_ref())?;
+        self.weakly_sealed &= !seals_anew;
         let key = sealed.key.clone();
         let revision = self.put(handle, sealed, journal);
         Ok(Written::new(revision, key).with_room(self.room))
