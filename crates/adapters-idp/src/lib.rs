@@ -15,6 +15,7 @@
 //! # }
 //! ```
 
+mod audience_settings;
 mod authorization_request;
 mod authorization_walk;
 mod ca_certificates;
@@ -51,6 +52,7 @@ mod verified_answer;
 
 /// Every default and limit of this adapter; each is defined in the file of its rule.
 pub mod limits {
+    pub use crate::audience_settings::MAX_AUDIENCES;
     pub use crate::cookies::MAX_COOKIES;
     pub use crate::deadline::{FLOW_TIMEOUT, RENEWAL_TIMEOUT};
     pub use crate::discovery::METADATA_LIFE_S;
@@ -64,17 +66,18 @@ pub mod limits {
     pub use crate::key_set::{MAX_JWKS_BYTES, MAX_KEYS, MAX_RSA_BITS, MIN_RSA_BITS};
     pub use crate::known_issuers::KEYS_REFETCH_INTERVAL;
     pub use crate::oauth_refusal::MAX_HINT_CHARACTERS;
-    pub use crate::oidc_settings::{MAX_AUDIENCES, MAX_LEEWAY};
+    pub use crate::oidc_settings::MAX_LEEWAY;
     pub use crate::redirects::{MAX_CODE_BYTES, MAX_HOPS, MAX_LOCATION_BYTES};
     pub use crate::server_time::WORTH_REPEATING_MS;
     pub use crate::signed_token::MAX_TOKEN_BYTES;
     pub use crate::token_answer::MAX_REFRESH_TOKEN_BYTES;
 }
 
+pub use audience_settings::AudienceSettings;
 pub use ca_certificates::{CaCertificates, InvalidCertificates};
 pub use extra_headers::{ExtraHeaders, InvalidHeader};
 pub use id_token::{DEVICE_KEY_CLAIM, DEVICE_USER_CLAIM};
 pub use issuer_template::TENANT_PLACEHOLDER;
 pub use oidc_identity_provider::OidcIdentityProvider;
-pub use oidc_settings::{AudienceSettings, DEFAULT_REDIRECT_URI, DeviceProof, InvalidSetting, OidcSettings};
+pub use oidc_settings::{DEFAULT_REDIRECT_URI, DeviceProof, InvalidSetting, OidcSettings};
 pub use server_trust::ServerTrust;
