@@ -111,8 +111,11 @@ pub(crate) fn standing(world: &World) -> StoredRecord {
 
 /// How many revocations are queued.
 pub(crate) fn queued(world: &World) -> usize {
-    let is_queued = |record: &&StoredRecord| matches!(record.header.stage, Stage::Revoking { .. });
-    world.disk.records().iter().filter(is_queued).count()
+    let is_queued = |entry: &JournalEntry| match entry {
+        JournalEntry::Stored { header, .. } => matches!(header.stage, Stage::Revoking { .. }),
+        _ => false,
+    };
+    world.journal.entries().iter().filter(|entry| is_queued(entry)).count()
 }
 
 pub(crate) fn nobodys(world: &World) -> Lease {
