@@ -60,15 +60,21 @@ impl Signals {
         }
     }
 
-    /// Works until it is done or a signal comes. Then the SDK ends: what can be interrupted is, and an answer that is
-    /// under way is waited for and kept.
-    pub(crate) async fn or_done<T>(&mut self, sdk: &Sdk, work: impl Future<Output = T>) -> Ended<T> {
+    /// Works until it is done or a signal comes, which `heard` is told of. Then the SDK ends: what can be interrupted is,
+    /// and an answer that is under way is waited for and kept.
+    pub(crate) async fn or_done<T>(
+        &mut self,
+        sdk: &Sdk,
+        heard: impl FnOnce(),
+        work: impl Future<Output = T>,
+    ) -> Ended<T> {
         tokio::pin!(work);
         let signal = tokio::select! {
             biased;
             signal = self.next() => signal,
             done = &mut work => return Ended::ByItself(done),
         };
+        heard();
         let end_of_grace = async {
             sdk.shutdown().await;
             SystemClock.sleep(GRACE).await;

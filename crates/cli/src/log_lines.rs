@@ -10,16 +10,16 @@ pub(crate) const VERBOSE_FILTER: &str = "debug";
 /// Says which lines are shown: `level` or `target=level,target=level`.
 pub(crate) const FILTER_VARIABLE: &str = "VESTIBULE_LOG";
 
-/// Switches log lines on, if they are asked for.
-pub(crate) fn start(verbose: bool) -> Result<(), InvalidSettings> {
+/// Switches log lines on, if they are asked for. Says whether there are any.
+pub(crate) fn start(verbose: bool) -> Result<bool, InvalidSettings> {
     let wished = std::env::var(FILTER_VARIABLE).ok().filter(|filter| !filter.is_empty());
     let Some(filter) = wished.or_else(|| verbose.then(|| VERBOSE_FILTER.to_owned())) else {
-        return Ok(());
+        return Ok(false);
     };
     let filter: Targets = filter
         .parse()
         .map_err(|error| InvalidSettings(format!("{FILTER_VARIABLE} is no filter of log lines: {error}")))?;
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     tracing_subscriber::registry().with(lines.with_filter(filter)).init();
-    Ok(())
+    Ok(true)
 }

@@ -10,8 +10,10 @@ mod interruption;
 mod log_lines;
 mod open_sdk;
 mod output;
+mod passwords;
 mod record_choice;
 mod settings_layer;
+mod steps;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -19,9 +21,10 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use command_line::CommandLine;
-use commands::Invocation;
+use commands::{Command, Invocation};
 use effective_settings::EffectiveSettings;
 use output::{Ending, Output, Report, Trouble};
+use settings_layer::InvalidSettings;
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
@@ -33,11 +36,20 @@ fn main() -> ExitCode {
 }
 
 fn run(line: CommandLine, arguments: &[OsString]) -> Ending {
-    let output = Output::new(line.options.json, arguments.first());
-    let logging = log_lines::start(line.options.verbose);
-    let settings = match logging.and_then(|()| EffectiveSettings::read(line.options)) {
+    let mut output = Output::new(line.options.json, arguments.first());
+    if let Command::Completions(command) = &line.command {
+        return command.run(&output);
+    }
+    let refuse = |output: &Output, invalid: InvalidSettings| output.conclude(&Report::before_any_event(invalid.into()));
+    match log_lines::start(line.options.verbose) {
+        // Log lines and steps would write over each other.
+        Ok(true) => {}
+        Ok(false) => output = output.with_steps(),
+        Err(invalid) => return refuse(&output, invalid),
+    }
+    let settings = match EffectiveSettings::read(line.options) {
         Ok(settings) => settings,
-        Err(invalid) => return output.conclude(&Report::before_any_event(invalid.into())),
+        Err(invalid) => return refuse(&output, invalid),
     };
     // One thread: a command is one event after the other, and starts sooner so.
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {

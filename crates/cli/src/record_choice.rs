@@ -1,8 +1,8 @@
 //! Which record a command speaks of: the one that was named, or the only one.
 
-use vestibule::KnownRecord;
 use vestibule::event::RecordRef;
 use vestibule::identifiers::{InvalidParameter, RecordHandle, UserIdentifier};
+use vestibule::{AuthenticationMode, KnownRecord};
 
 /// What a record is named by that has no user.
 pub(crate) const HANDLE_PREFIX: &str = "record:";
@@ -13,6 +13,20 @@ pub(crate) fn parse_user(value: &str) -> Result<RecordRef, InvalidParameter> {
         Some(handle) => RecordHandle::parse(handle).map(RecordRef::Handle),
         None => UserIdentifier::parse(value).map(RecordRef::User),
     }
+}
+
+/// What is known of a record that was named.
+pub(crate) fn find<'a>(known: &'a [KnownRecord], named: &RecordRef) -> Option<&'a KnownRecord> {
+    known.iter().find(|record| match named {
+        RecordRef::Handle(handle) => record.handle == *handle,
+        RecordRef::User(user) => record.user() == Some(user),
+    })
+}
+
+/// What opens a record that was named. One that is not known or cannot be read opens without a password: not at all.
+pub(crate) fn mode_of(known: &[KnownRecord], named: &RecordRef) -> AuthenticationMode {
+    let content = find(known, named).and_then(|record| record.content.as_ref().ok());
+    content.map_or(AuthenticationMode::No, |content| content.authentication_mode)
 }
 
 /// Whether somebody could log in with a record: one with a user, or an unreadable one, which might have one.

@@ -15,7 +15,7 @@ pub(crate) struct List {}
 
 impl List {
     pub(super) async fn run(self, invocation: &Invocation) -> Ending {
-        OpenSdk::serve(invocation, async |opened| {
+        OpenSdk::serve(invocation, None, async |opened| {
             let started = opened.start().await?;
             let known = &started.outcome.known;
             let json = json!({"records": known.iter().map(record_json).collect::<Vec<_>>()});
@@ -27,7 +27,7 @@ impl List {
     }
 }
 
-fn record_json(record: &KnownRecord) -> Value {
+pub(super) fn record_json(record: &KnownRecord) -> Value {
     let handle = RecordRef::Handle(record.handle).to_string();
     match &record.content {
         Ok(content) => json!({

@@ -4,12 +4,13 @@ use serde_json::json;
 use vestibule::event::{EventKind, GetInformationEvent, OfflineLoginEvent, RecordRef};
 use vestibule::ports::Clock as _;
 use vestibule::status::Cause;
-use vestibule::{Answer, Information, SdkState, SystemClock};
+use vestibule::{Answer, AuthenticationMode, Information, SdkState, SystemClock};
 
 use super::{Invocation, user_json};
 use crate::open_sdk::OpenSdk;
 use crate::output::{Ending, Lines, Outcome, Report, Trouble, rfc3339, state_in_words, time_in_words};
-use crate::record_choice::{is_candidate, only_one, parse_user};
+use crate::passwords::{Asked, Needed, PasswordOptions};
+use crate::record_choice::{is_candidate, mode_of, only_one, parse_user};
 
 /// Flags of `login`.
 #[derive(Debug, clap::Args)]
@@ -17,12 +18,17 @@ pub(crate) struct Login {
     /// Who logs in: tenant/user_id or record:HEX, as `list` shows them (default: the only one)
     #[arg(value_name = "USER", value_parser = parse_user)]
     user: Option<RecordRef>,
+    #[command(flatten)]
+    passwords: PasswordOptions,
 }
 
 impl Login {
     pub(super) async fn run(self, invocation: &Invocation) -> Ending {
-        OpenSdk::serve(invocation, async |opened| {
-            let answer = log_in(opened, self.user).await?;
+        OpenSdk::serve(invocation, Some(self.passwords), async |opened| {
+            let chosen = choose_record(opened, self.user).await?;
+            let needed = Needed::to_open(chosen.mode);
+            opened.prepare(needed, Asked::Once, chosen.sdk_state).await?;
+            let answer = log_in(opened, chosen).await?;
             let information = opened.sdk.send(GetInformationEvent).await?.outcome;
             let outcome = Outcome::new(json(&information), lines(&information));
             Ok(Report::done(EventKind::OfflineLogin, answer.sdk_state, outcome))
@@ -31,20 +37,36 @@ impl Login {
     }
 }
 
-/// Starts the SDK and logs somebody in: whoever is named, or the only one.
-pub(super) async fn log_in(opened: &OpenSdk, user: Option<RecordRef>) -> Result<Answer<()>, Report> {
-    let started = opened.start().await?;
+/// The record that a command speaks of.
+pub(super) struct Chosen {
+    pub(super) record: RecordRef,
+    /// Its mode, as its header says before anybody is asked.
+    pub(super) mode: AuthenticationMode,
+    /// The state after the start.
+    pub(super) sdk_state: SdkState,
+}
+
+/// Starts the SDK and finds the record: of whoever is named, or the only one.
+pub(super) async fn choose_record(opened: &OpenSdk, user: Option<RecordRef>) -> Result<Chosen, Report> {
+    let Answer { outcome, sdk_state, .. } = opened.start().await?;
+    let known = outcome.known;
     let candidates = || {
-        let known = started.outcome.known.iter();
-        known.filter(|record| is_candidate(record)).map(|record| record.handle)
+        known
+            .iter()
+            .filter(|record| is_candidate(record))
+            .map(|record| record.handle)
     };
     let chosen = match user {
         Some(named) => Ok(Some(named)),
         None => only_one(candidates()),
     };
-    let refuse = |cause: Cause| Report::failed(Some(EventKind::OfflineLogin), started.sdk_state, Trouble::from(&cause));
+    let refuse = |cause: Cause| Report::failed(Some(EventKind::OfflineLogin), sdk_state, Trouble::from(&cause));
     match chosen {
-        Ok(Some(record)) => Ok(opened.sdk.send(OfflineLoginEvent::new(record)).await?),
+        Ok(Some(record)) => Ok(Chosen {
+            mode: mode_of(&known, &record),
+            record,
+            sdk_state,
+        }),
         // What the SDK would say, if it could be asked about nobody.
         Ok(None) => Err(refuse(Cause::InvalidState {
             event: EventKind::OfflineLogin,
@@ -52,6 +74,13 @@ pub(super) async fn log_in(opened: &OpenSdk, user: Option<RecordRef>) -> Result<
         })),
         Err(several) => Err(refuse(Cause::InvalidParameter(several))),
     }
+}
+
+/// Logs somebody in.
+pub(super) async fn log_in(opened: &OpenSdk, chosen: Chosen) -> Result<Answer<()>, Report> {
+    let event = OfflineLoginEvent::new(chosen.record);
+    let step = format!("logging in at {}", opened.host());
+    Ok(opened.during(&step, opened.sdk.send(event)).await?)
 }
 
 fn json(information: &Information) -> serde_json::Value {

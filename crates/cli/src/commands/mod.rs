@@ -1,9 +1,12 @@
 //! One file per command, with its flags.
 
+mod completions;
+mod delete;
 mod dev_idp;
 mod enroll;
 mod list;
 mod login;
+mod mode;
 mod status;
 mod token;
 
@@ -24,10 +27,16 @@ pub(crate) enum Command {
     Login(login::Login),
     /// Get an access token for one audience
     Token(token::Token),
+    /// Change how the stored token is kept, or its password
+    Mode(mode::Mode),
+    /// Delete a user or a record from this device, and end its session at the IdP
+    Delete(delete::Delete),
     /// List the records of this device
     List(list::List),
     /// Show state, users, and where data lies
     Status(status::Status),
+    /// Write the completions of a shell to stdout
+    Completions(completions::Completions),
     /// Run the development IdP in the foreground, for commands in parallel
     DevIdp(dev_idp::Serve),
 }
@@ -45,8 +54,11 @@ impl Command {
             Self::Enroll(command) => command.run(invocation).await,
             Self::Login(command) => command.run(invocation).await,
             Self::Token(command) => command.run(invocation).await,
+            Self::Mode(command) => command.run(invocation).await,
+            Self::Delete(command) => command.run(invocation).await,
             Self::List(command) => command.run(invocation).await,
             Self::Status(command) => command.run(invocation).await,
+            Self::Completions(command) => command.run(&invocation.output),
             Self::DevIdp(command) => command.run(invocation).await,
         }
     }

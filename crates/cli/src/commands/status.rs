@@ -14,7 +14,7 @@ pub(crate) struct Status {}
 impl Status {
     pub(super) async fn run(self, invocation: &Invocation) -> Ending {
         let settings = &invocation.settings;
-        OpenSdk::serve(invocation, async |opened| {
+        OpenSdk::serve(invocation, None, async |opened| {
             let places = Lines::default()
                 .with("issuer", &opened.issuer_template)
                 .with("records", shown(&settings.data_dir))

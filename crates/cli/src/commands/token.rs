@@ -6,9 +6,10 @@ use vestibule::ports::Clock as _;
 use vestibule::{IamToken, SystemClock};
 
 use super::Invocation;
-use super::login::log_in;
+use super::login::{choose_record, log_in};
 use crate::open_sdk::OpenSdk;
 use crate::output::{Ending, Lines, Outcome, Report, rfc3339, time_in_words};
+use crate::passwords::{Asked, Needed, PasswordOptions};
 use crate::record_choice::parse_user;
 
 /// Flags of `token`.
@@ -26,15 +27,21 @@ pub(crate) struct Token {
     /// Print the token, alone on stdout. Whoever reads it can use it
     #[arg(long)]
     reveal: bool,
+    #[command(flatten)]
+    passwords: PasswordOptions,
 }
 
 impl Token {
     pub(super) async fn run(self, invocation: &Invocation) -> Ending {
         let mut event = ExchangeIamTokenEvent::new(self.audience);
         event.force_update = self.force;
-        OpenSdk::serve(invocation, async |opened| {
-            log_in(opened, self.user).await?;
-            let answer = opened.sdk.send(event).await?;
+        OpenSdk::serve(invocation, Some(self.passwords), async |opened| {
+            let chosen = choose_record(opened, self.user).await?;
+            let needed = Needed::to_open(chosen.mode);
+            opened.prepare(needed, Asked::Once, chosen.sdk_state).await?;
+            log_in(opened, chosen).await?;
+            let step = format!("asking {} for a token", opened.host());
+            let answer = opened.during(&step, opened.sdk.send(event)).await?;
             let outcome = outcome(&answer.outcome, self.reveal);
             Ok(Report::done(EventKind::ExchangeIamToken, answer.sdk_state, outcome))
         })

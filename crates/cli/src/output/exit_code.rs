@@ -65,6 +65,13 @@ pub(crate) fn long_help() -> String {
 
 const REST: &str = "  130  SIGINT (143: SIGTERM); an answer of the IdP that was under way is kept all the same
 
+Passwords are typed at the terminal, a new one twice, and never shown; with --password-stdin they are lines of standard
+input: one for enroll, login, token and delete; for mode --to password the current and the new one, from mode no the new
+one alone. They are never taken from arguments or the environment. Ctrl-D and Ctrl-C at a prompt cancel; nothing is sent.
+
+Completions: vestibule completions bash|zsh|fish|powershell|elvish writes a script, for example
+  source <(vestibule completions bash)
+
 Settings, each layer over the next: flags, environment, settings file (TOML; an unknown key is an error), defaults.
   issuer, tenant, client_id, redirect_uri, extra_origins = [..], plain_http_to_loopback = false, leeway_s,
   device_proof = \"required\" | \"never\", anonymity = \"refuse\" | \"warn\", data_dir, state_dir, any_file_system = false,

@@ -12,12 +12,16 @@ use std::io::Write;
 
 use vestibule::notification::Notification;
 
+use crate::steps::Steps;
+
 pub(crate) use ending::Ending;
 pub(crate) use exit_code::long_help;
 pub(crate) use lines::Lines;
 pub(crate) use report::{Outcome, Report};
 pub(crate) use trouble::Trouble;
-pub(crate) use wording::{mode_in_words, rfc3339, stage_in_words, state_in_words, tilde, time_in_words};
+pub(crate) use wording::{
+    mode_in_words, revocation_in_words, revocation_name, rfc3339, stage_in_words, state_in_words, tilde, time_in_words,
+};
 
 /// The name of this program where the system does not say how it was called.
 const PROGRAM: &str = "vestibule";
@@ -27,13 +31,26 @@ const PROGRAM: &str = "vestibule";
 pub(crate) struct Output {
     json: bool,
     program: String,
+    /// What the command is at, while it is at it.
+    pub(crate) steps: Steps,
 }
 
 impl Output {
     /// To a program, as one JSON object, or to a person. `program` is how this one was called.
     pub(crate) fn new(json: bool, program: Option<&OsString>) -> Self {
         let program = program.map_or_else(|| PROGRAM.into(), |name| name.to_string_lossy().into_owned());
-        Self { json, program }
+        let steps = Steps::never();
+        Self { json, program, steps }
+    }
+
+    /// The same, showing steps where a person sees them.
+    pub(crate) fn with_steps(self) -> Self {
+        let steps = if self.json {
+            Steps::never()
+        } else {
+            Steps::at_terminal()
+        };
+        Self { steps, ..self }
     }
 
     /// Says something beside the result, on stderr, to persons and programs alike.
@@ -79,7 +96,9 @@ impl Output {
         let lines = outcome.lines.to_string();
         match &outcome.bare {
             Some(bare) => {
-                write(&mut std::io::stderr().lock(), &lines);
+                if !lines.is_empty() {
+                    write(&mut std::io::stderr().lock(), &lines);
+                }
                 write(&mut std::io::stdout().lock(), bare);
             }
             None => {

@@ -2,12 +2,17 @@
 
 use std::fmt::Debug;
 
+use vestibule::lockout::{FIRST_DELAYED_GUESS, LONGEST_DELAY, delay_after};
+use vestibule::record::Unreadable;
 use vestibule::status::{Cause, Certainty, Retry, StatusType};
 use vestibule::{OpenError, SdkState};
 use vestibule_dev_idp::StartError;
 
 use super::Lines;
 use crate::settings_layer::InvalidSettings;
+
+/// The cause where a password is needed and nobody can be asked.
+const NO_TERMINAL: &str = "NoTerminal";
 
 /// Why a command failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +40,55 @@ impl Trouble {
         let first = text.lines().next().unwrap_or_default();
         let message = first.strip_prefix("error: ").unwrap_or(first);
         Self::at_once(StatusType::InvalidParameter, "Usage", message, "See --help.")
+    }
+
+    /// A password is needed, and nobody can be asked.
+    pub(crate) fn of_missing_terminal() -> Self {
+        Self::at_once(
+            StatusType::InvalidParameter,
+            NO_TERMINAL,
+            "a password is needed, and there is no terminal to ask for it",
+            "Run it at a terminal, or hand the password over: --password-stdin, one line each.",
+        )
+    }
+
+    /// Whether it is that one.
+    pub(crate) fn is_missing_terminal(&self) -> bool {
+        self.cause == NO_TERMINAL
+    }
+
+    /// A line of standard input, from 1, is no password.
+    pub(crate) fn of_password_input(line: usize, name: &str, why: &str) -> Self {
+        Self::at_once(
+            StatusType::InvalidParameter,
+            "PasswordStdin",
+            format!("line {line} of standard input is not {name}: {why}"),
+            "Give one line for each password: enroll the new one; mode --to password the current and the new one, from \
+             mode no the new one alone; every other command the current one.",
+        )
+    }
+
+    /// A signal came while standard input was waited for.
+    pub(crate) fn of_closed_input() -> Self {
+        Self {
+            not_done: true,
+            ..Self::from(&Cause::ShutDown)
+        }
+    }
+
+    /// A mode that this build cannot keep.
+    pub(crate) fn of_missing_gate() -> Self {
+        Self::from(&Cause::BiometricUnavailable(
+            "this build has no platform gate; the command line knows the modes no and password",
+        ))
+    }
+
+    /// A record that only a newer version can read is not deleted by the way.
+    pub(crate) fn of_newer_record() -> Self {
+        Self {
+            advice: "Use the version that wrote it; or give up what it holds: delete --even-newer.".into(),
+            ..Self::from(&Cause::Unreadable(Unreadable::NewerFormat))
+        }
     }
 
     /// The system refused what every command needs.
@@ -105,7 +159,7 @@ impl From<&Cause> for Trouble {
             status: cause.status(),
             cause: name_of(cause),
             message: cause.to_string(),
-            advice: cause.advice().into(),
+            advice: advice_on(cause),
             not_done: cause.certainty() == Certainty::NotDone,
             retry: cause.retry(),
             next: leads_on(cause),
@@ -183,6 +237,19 @@ fn first_word(value: &impl Debug) -> String {
         .into()
 }
 
+/// What to do; in the words of a command line where the SDK speaks to an app.
+fn advice_on(cause: &Cause) -> String {
+    match cause {
+        Cause::WrongPassword => format!(
+            "Try again. The {FIRST_DELAYED_GUESS}th wrong one in a row is followed by a wait of {} s, each one more by a \
+             longer one, {} minutes at last.",
+            delay_after(FIRST_DELAYED_GUESS).as_secs(),
+            LONGEST_DELAY.as_secs() / 60,
+        ),
+        _ => cause.advice().into(),
+    }
+}
+
 fn leads_on(cause: &Cause) -> Option<&'static str> {
     match cause {
         Cause::SlotTaken => Some("login"),
@@ -199,7 +266,7 @@ fn leads_on(cause: &Cause) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use vestibule::identifiers::InvalidParameter;
-    use vestibule::record::{OutdatedCause, Unreadable};
+    use vestibule::record::OutdatedCause;
     use vestibule::status::{Denial, Hint, Untrusted};
 
     use super::*;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use vestibule::instant::WallTime;
 use vestibule::notification::{Notification, SessionEnd};
 use vestibule::record::StageKind;
-use vestibule::{AuthenticationMode, SdkState};
+use vestibule::{AuthenticationMode, Revocation, SdkState};
 
 /// What a state means here.
 pub(crate) fn state_in_words(state: SdkState) -> String {
@@ -40,6 +40,26 @@ pub(crate) const fn stage_in_words(stage: StageKind) -> &'static str {
         StageKind::Deleting => "being deleted",
         // `StageKind` is open to other crates.
         StageKind::Revoking | _ => "being revoked",
+    }
+}
+
+/// What became of a session at the IdP, for a program.
+pub(crate) const fn revocation_name(revocation: Revocation) -> &'static str {
+    match revocation {
+        Revocation::Done => "Done",
+        Revocation::Queued => "Queued",
+        // `Revocation` is open to other crates.
+        Revocation::NotPossible | _ => "NotPossible",
+    }
+}
+
+/// The same for a person.
+pub(crate) const fn revocation_in_words(revocation: Revocation) -> &'static str {
+    match revocation {
+        Revocation::Done => "revoked at the IdP",
+        Revocation::Queued => "not revoked yet: that is queued, and the next command tries again",
+        // `Revocation` is open to other crates.
+        Revocation::NotPossible | _ => "cannot be revoked: if there is one at the IdP, it stays until its idle end",
     }
 }
 

@@ -5,8 +5,11 @@ use std::process::Stdio;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
 use vestibule_dev_idp::DevIdp;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_vestibule");
 
 /// A device.
 pub(crate) struct Device {
@@ -61,22 +64,49 @@ impl Device {
 
     /// Starts a command; it is killed when it is dropped.
     pub(crate) fn spawn(&self, arguments: &[&str]) -> Child {
-        Command::new(env!("CARGO_BIN_EXE_vestibule"))
+        self.prepared(Command::new(PROGRAM), arguments).spawn().unwrap()
+    }
+
+    /// Starts a command that reads this from its standard input.
+    pub(crate) async fn spawn_with_input(&self, arguments: &[&str], input: &[u8]) -> Child {
+        let mut command = self.prepared(Command::new(PROGRAM), arguments);
+        let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+        // A command that reads no input may have ended already.
+        child.stdin.take().unwrap().write_all(input).await.ok();
+        child
+    }
+
+    /// A command that another program of the system starts.
+    pub(crate) fn command_through(&self, program: &str, flags: &[&str], arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command.args(flags).arg(PROGRAM);
+        self.prepared(command, arguments)
+    }
+
+    fn prepared(&self, mut command: Command, arguments: &[&str]) -> Command {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        command
             .args(arguments)
             .env_clear()
+            .env("PATH", path)
             .env("HOME", self.home())
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap()
+            .kill_on_drop(true);
+        command
     }
 
     /// Runs a command to its end.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Run {
         Run::of(self.spawn(arguments)).await
+    }
+
+    /// Runs a command that reads this from its standard input, by `--password-stdin`.
+    pub(crate) async fn run_with_input(&self, arguments: &[&str], input: &str) -> Run {
+        let arguments = [arguments, &["--password-stdin"]].concat();
+        Run::of(self.spawn_with_input(&arguments, input.as_bytes()).await).await
     }
 
     /// Runs a command that must succeed, and returns its JSON object.

@@ -7,12 +7,19 @@
 )]
 
 mod device;
+mod pseudo_terminal;
 
+mod completions;
+mod deletion;
 mod first_light;
 mod foreground_idp;
 mod killed_between_send_and_answer;
+mod mode_changes;
 mod modes;
+mod moved_clock;
 mod moved_data;
+mod password_mode;
+mod prompt;
 mod racing_processes;
 mod redaction;
 mod replaced_user;

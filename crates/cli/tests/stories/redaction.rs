@@ -1,6 +1,7 @@
 //! A whole story at trace level is searched for every secret that was in play.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -12,10 +13,11 @@ use vestibule::ports::{Credential, Key, SecureStorage as _};
 use vestibule::record::Place;
 use vestibule::{SystemClock, SystemEntropy};
 use vestibule_adapters_storage::{FileByteStore, FileDeviceKey, Vault};
-use vestibule_dev_idp::scenes::{LoseTokenAnswer, RequestFacts, Scene, Work};
+use vestibule_dev_idp::scenes::{HoldTokenAnswer, LoseTokenAnswer, RequestFacts, Scene, Work};
 use vestibule_dev_idp::{DevIdp, Settings};
 
-use crate::device::Device;
+use crate::device::{Device, Run};
+use crate::pseudo_terminal::PseudoTerminal;
 
 /// More requests than the story makes.
 const REQUESTS: usize = 200;
@@ -109,6 +111,106 @@ async fn no_secret_is_in_any_output_or_log_line_of_a_whole_story_at_trace_level(
             }
         }
     }
+}
+
+/// The passwords of a story: the first one, the one after it, and a wrong one. No other text holds a part of them.
+const PASSWORDS: [&str; 3] = ["Zw1ebel!kuchen-frisch", "Qu4rk?keulchen-warm", "Gr1ess+klos-falsch"];
+
+#[tokio::test]
+async fn no_password_is_in_any_argument_environment_output_log_line_or_file_of_a_whole_story_at_trace_level() {
+    let idp = DevIdp::start(Settings::in_memory()).await.unwrap();
+    let device = Device::fresh_at(&idp, "acme")
+        .with("VESTIBULE_LOG", "trace")
+        .with("RUST_LOG", "trace");
+    let [first, second, wrong] = PASSWORDS;
+    let story: [(&[&str], String); 9] = [
+        (&["enroll", "--mode=password"], format!("{first}\n")),
+        (&["token", "--audience=orders"], format!("{wrong}\n")),
+        (&["token", "--audience=orders", "--verbose"], format!("{first}\r\n")),
+        (&["mode", "--to=password"], format!("{first}\n{second}\n")),
+        (&["mode", "--to=password"], format!("{wrong}\n{first}\n")),
+        (&["mode", "--to=password", "--json"], second.into()),
+        (&["login", "--json"], second.into()),
+        (&["enroll", "--mode=password"], format!("{first}\n")),
+        (&["list"], second.into()),
+    ];
+    let mut output = String::new();
+    for (arguments, input) in &story {
+        let run = device.run_with_input(arguments, input).await;
+        let code = if arguments[0] == "list" { 2..=2 } else { 0..=9 };
+        assert!(run.code.is_some_and(|run| code.contains(&run)), "{run:?}");
+        output += &run.stdout;
+        output += &run.stderr;
+    }
+    output += &typed(&device, second).await;
+    output += &seen_from_outside(&idp, &device, second).await;
+    let user = device.json(&["status"]).await["outcome"]["users"][0]["user_id"].clone();
+    let named = format!("acme/{}", user.as_str().unwrap());
+    let deleted = device.run_with_input(&["delete", &named], wrong).await;
+    assert_eq!(deleted.code, Some(4), "{deleted:?}");
+    output += &deleted.stdout;
+    output += &deleted.stderr;
+
+    assert!(
+        output.contains("TRACE") && output.contains("HOME="),
+        "there is nothing to search"
+    );
+    let files = contents(device.home());
+    assert!(
+        files.iter().map(Vec::len).sum::<usize>() > 1000,
+        "there are no files to search"
+    );
+    for password in PASSWORDS {
+        for part in password.as_bytes().windows(TELLING_BYTES) {
+            let raw = std::str::from_utf8(part).unwrap().to_owned();
+            for text in spellings(part).into_iter().chain([raw]) {
+                assert!(!output.contains(&text), "{text} is in the output");
+                let holds = |file: &Vec<u8>| file.windows(text.len()).any(|bytes| bytes == text.as_bytes());
+                assert!(!files.iter().any(holds), "{text} is in a file");
+            }
+        }
+    }
+}
+
+/// What a terminal shows while a password is typed there, and the log lines with it.
+async fn typed(device: &Device, password: &str) -> String {
+    let (mut terminal, command) = PseudoTerminal::run(device, &["login"]);
+    terminal.shows("Password of acme/").await;
+    terminal.shows(": ").await;
+    terminal.type_keys(&format!("{password}\n"));
+    let reader = terminal.read_to_the_end();
+    let run = Run::of(command).await;
+    assert_eq!(run.code, Some(0), "{run:?}");
+    reader.await.unwrap() + &run.stdout
+}
+
+/// Arguments and environment of a process that has the password, as the system shows them to others.
+async fn seen_from_outside(idp: &DevIdp, device: &Device, password: &str) -> String {
+    let (scene, mut held) = HoldTokenAnswer::of(Some("refresh_token"));
+    idp.play(scene);
+    let arguments = ["login", "--password-stdin"];
+    let command = device.spawn_with_input(&arguments, password.as_bytes()).await;
+    assert!(held.reached().await);
+    let process = format!("/proc/{}", command.id().unwrap());
+    let look = |what: &str| String::from_utf8(std::fs::read(format!("{process}/{what}")).unwrap()).unwrap();
+    let seen = look("cmdline") + &look("environ");
+    held.release();
+    assert_eq!(Run::of(command).await.code, Some(0));
+    seen
+}
+
+/// What is in every file below a directory.
+fn contents(directory: &Path) -> Vec<Vec<u8>> {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| {
+            if path.is_dir() {
+                contents(&path)
+            } else {
+                vec![std::fs::read(&path).unwrap()]
+            }
+        })
+        .collect()
 }
 
 /// The enrolment key, the grant and all else that a record seals.
