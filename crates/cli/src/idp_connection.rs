@@ -94,17 +94,7 @@ fn read_certificates(file: &Path) -> Result<CaCertificates, InvalidSettings> {
 mod tests {
     use super::*;
 
-    const CA: &str = "-----BEGIN CERTIFICATE-----
-MIIBcDCCARegAwIBAgIUTPjlGX5Kx0FQK80zUUfvg44UQyUwCgYIKoZIzj0EAwIw
-DTELMAkGA1UEAwwCY2EwIBcNMjYxMTI1MTMyOTI4WhgPMjEyNjExMDExMzI5Mjha
-MA0xCzAJBgNVBAMMAmNhMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAExZETTzSx
-JDQLNVFLXc2bt0dtJKQPwIF/80ifjAlwDpWWiIUzFlB+AffOO4x4IAf0q8bkIK+8
-1Q2H4wv/uXIJeKNTMFEwHQYDVR0OBBYEFD/VMlpmP59dftVz4yRAB7SmbyDPMB8G
-A1UdIwQYMBaAFD/VMlpmP59dftVz4yRAB7SmbyDPMA8GA1UdEwEB/wQFMAMBAf8w
-CgYIKoZIzj0EAwIDRwAwRAIgIkoW1is48KYu7U6LkqZDu6d9fEvXns8cGd7uFQoX
-pjsCIDXq5+rbMbS+zQz16UbjyxYEa+IoCtwnAUIzhUvQGUXP
------END CERTIFICATE-----
-";
+    const CA: &str = include_str!("../tests/fixtures/ca.pem");
 
     fn connected(change: impl FnOnce(&mut SettingsLayer)) -> Result<String, String> {
         let mut layer = SettingsLayer::default();
