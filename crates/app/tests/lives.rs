@@ -3,6 +3,8 @@
 
 // `cfg(test)` is always true here; it tells clippy that these are tests, where a failed `unwrap` is the right end.
 #[cfg(test)]
+mod deleting;
+#[cfg(test)]
 mod oracle;
 #[cfg(test)]
 mod world;
@@ -28,6 +30,7 @@ fn every_life(kind: IdpKind, faults: usize) {
         live(kind, &plan);
         lives += 1;
     }
+    println!("{lives} lives, {kind:?}");
     assert!(lives > 1_000, "only {lives} lives of {kind:?}");
 }
 

@@ -1,11 +1,11 @@
 //! The events that the rows send, and what an app knows when it sends them.
 
 use vestibule::event::{
-    ClearIamTokenCacheEvent, EnrollAnonymousUserEvent, ExchangeIamTokenEvent, GetInformationEvent, LogoutEvent,
-    OfflineLoginEvent, RecordRef, RestartEvent, ResumeEvent, SetAuthenticationModeEvent, SuspendEvent,
+    ClearIamTokenCacheEvent, DeleteUserEvent, EnrollAnonymousUserEvent, ExchangeIamTokenEvent, GetInformationEvent,
+    LogoutEvent, OfflineLoginEvent, RecordRef, RestartEvent, ResumeEvent, SetAuthenticationModeEvent, SuspendEvent,
 };
 use vestibule::identifiers::RecordHandle;
-use vestibule::{AuthenticationMode, Failure, Sdk, SdkState};
+use vestibule::{AuthenticationMode, Failure, Revocation, Sdk, SdkState};
 
 use crate::before::{TENANT, somebody_else, start, user};
 use crate::world::World;
@@ -29,6 +29,12 @@ pub(crate) enum Event {
     Suspend,
     Resume,
     GetInformation,
+    /// A deletion by user, and what it says of the session where it succeeds.
+    Delete(Revocation),
+    DeleteByHandle(Revocation),
+    DeleteWithoutCredential,
+    DeleteByHandleWithoutCredential,
+    DeleteSomebodyElse,
 }
 
 impl Event {
@@ -69,15 +75,31 @@ impl Event {
                 .send(SetAuthenticationModeEvent::new(mode))
                 .await
                 .map(|answer| answer.sdk_state),
-            Self::ClearCache => sdk
-                .send(ClearIamTokenCacheEvent)
-                .await
-                .map(|answer| answer.sdk_state),
+            Self::ClearCache => sdk.send(ClearIamTokenCacheEvent).await.map(|answer| answer.sdk_state),
             Self::Suspend => sdk.send(SuspendEvent).await.map(|answer| answer.sdk_state),
             Self::Resume => sdk.send(ResumeEvent).await.map(|answer| answer.sdk_state),
+            Self::Delete(told) => delete(DeleteUserEvent::new(named.user.unwrap()), told, sdk).await,
+            Self::DeleteByHandle(told) => delete(DeleteUserEvent::new(named.handle.unwrap()), told, sdk).await,
+            Self::DeleteWithoutCredential => {
+                let event = DeleteUserEvent::new(named.user.unwrap()).without_credential();
+                delete(event, Revocation::NotPossible, sdk).await
+            }
+            Self::DeleteByHandleWithoutCredential => {
+                let event = DeleteUserEvent::new(named.handle.unwrap()).without_credential();
+                delete(event, Revocation::NotPossible, sdk).await
+            }
+            Self::DeleteSomebodyElse => {
+                delete(DeleteUserEvent::new(somebody_else()), Revocation::NotPossible, sdk).await
+            }
             Self::GetInformation => sdk.send(GetInformationEvent).await.map(|answer| answer.sdk_state),
         }
     }
+}
+
+async fn delete(event: DeleteUserEvent, told: Revocation, sdk: &Sdk) -> Result<SdkState, Failure> {
+    let answer = sdk.send(event).await?;
+    assert_eq!(answer.outcome.revocation, told, "what became of the session");
+    Ok(answer.sdk_state)
 }
 
 /// What an app has read of the disk before the row changes it.

@@ -12,6 +12,7 @@ mod call_log;
 mod canaries;
 #[cfg(test)]
 mod control;
+mod delete;
 #[cfg(test)]
 mod early_answers;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::before::Before;
 use crate::rows::{Event, Table, given, nothing, row};
 use crate::world::RECOVERABLE;
 
-const EVENTS: [(Event, vestibule::event::EventKind); 11] = {
+const EVENTS: [(Event, vestibule::event::EventKind); 12] = {
     use vestibule::AuthenticationMode::No;
     use vestibule::event::EventKind as Kind;
     [
@@ -19,6 +19,7 @@ const EVENTS: [(Event, vestibule::event::EventKind); 11] = {
         (Event::Exchange, Kind::ExchangeIamToken),
         (Event::SetMode(No), Kind::SetAuthenticationMode),
         (Event::ClearCache, Kind::ClearIamTokenCache),
+        (Event::DeleteSomebodyElse, Kind::DeleteUser),
         (Event::Suspend, Kind::Suspend),
         (Event::Resume, Kind::Resume),
         (Event::GetInformation, Kind::GetInformation),
@@ -56,7 +57,7 @@ fn an_event_that_the_state_does_not_accept_reads_writes_sends_and_tells_nothing(
             ]);
         }
     }
-    assert_eq!(refused, 8 + 6 + 4 + 3 + 7);
+    assert_eq!(refused, 9 + 6 + 4 + 4 + 8);
 }
 
 #[test]

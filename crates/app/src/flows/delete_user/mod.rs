@@ -6,7 +6,6 @@ mod write_deleting;
 use std::sync::Arc;
 use std::time::Duration;
 
-use vestibule_domain::authentication_mode::AuthenticationMode;
 use vestibule_domain::deletion::{Asked, Begun, Revocation, Step, step};
 use vestibule_domain::event::{DeleteUserEvent, DeletionCredential, EventKind};
 use vestibule_domain::identifiers::{InvalidParameter, RecordHandle, RecordId};
@@ -21,6 +20,7 @@ use super::rotate_grant::rotate_grant;
 use crate::core::{Core, FlowContext};
 use crate::credential_prompt::unlock;
 use crate::dispatch::{Lane, SdkEvent, sealed::Sealed};
+use crate::gate_keys::forget_key_of;
 use crate::ledger::Held;
 use crate::outcome::Deleted;
 use crate::record_turn::wait_for_turn;
@@ -161,23 +161,13 @@ impl<'a> Deletion<'a> {
             .filter(|held| held.header.epoch == standing.header.epoch);
         let key = match known {
             Some(held) => Key::RecordKey(held.key.clone()),
-            None => Key::Credential(self.ask(standing).await?),
+            None => Key::Credential(unlock(self.cx, standing).await?),
         };
         let opened = self.cx.core.ports.storage.open(self.place.clone(), key).await?;
         let is_current = opened.revision == standing.revision;
         let held = Held::from_opened(self.place.clone(), opened)?;
         self.opened = Some(held.clone());
         Ok(is_current.then_some(held))
-    }
-
-    /// Asks for the credential, unless it would be refused unseen.
-    async fn ask(&self, standing: &Described) -> Result<vestibule_ports::Credential, Cause> {
-        match (standing.header.mode, standing.locked_out) {
-            (AuthenticationMode::Password, Some(wait)) => Err(Cause::LockedOut { wait }),
-            (AuthenticationMode::No | AuthenticationMode::Password | AuthenticationMode::Biometric, _) => {
-                unlock(self.cx, standing).await
-            }
-        }
     }
 
     /// One rotation makes of an unclear or refused grant the last one, or fails: then nothing can be revoked.
@@ -194,7 +184,10 @@ impl<'a> Deletion<'a> {
     async fn put_away(&self, standing: &Described) -> Result<Option<Revocation>, Cause> {
         let core = &self.cx.core;
         match remove(core, standing.handle, &standing.revision, &standing.header).await {
-            Ok(()) => Ok(Some(Revocation::NotPossible)),
+            Ok(()) => {
+                forget_key_of(core, &standing.header).await;
+                Ok(Some(Revocation::NotPossible))
+            }
             Err(StorageError::Conflict | StorageError::NotThere) => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -224,6 +217,7 @@ impl<'a> Deletion<'a> {
             rest,
         };
         let revocation = finish(core, &deleting, &session).await?;
+        forget_key_of(core, &standing.header).await;
         Ok(Some(revocation))
     }
 }
