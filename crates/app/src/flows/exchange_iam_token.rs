@@ -90,7 +90,11 @@ async fn fetch(cx: &FlowContext, audience: &Audience, forced: bool, dropped: u64
             core.ledger.update_session(cx.era, held);
             let token = token?;
             let may_be_handed_out = core.ledger.remember_token(cx.era, dropped, &token);
-            if may_be_handed_out { Ok(token.token) } else { Err(Cause::QueueFull) }
+            if may_be_handed_out {
+                Ok(token.token)
+            } else {
+                Err(Cause::QueueFull)
+            }
         }
         Err(NotRotated {
             cause: busy @ Cause::RecordInUse,

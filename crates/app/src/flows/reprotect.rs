@@ -31,11 +31,7 @@ pub(super) struct NewProtection<'a> {
 
 /// Seals a record anew by compare-and-swap, with the newest grant that stands. It begins only where no living lease stands.
 /// Whose write of it is unclear is not given up: the caller is answered after a while, the write goes on.
-pub(super) async fn reprotect(
-    cx: &FlowContext,
-    held: Held,
-    new: &NewProtection<'_>,
-) -> Result<Held, NotReprotected> {
+pub(super) async fn reprotect(cx: &FlowContext, held: Held, new: &NewProtection<'_>) -> Result<Held, NotReprotected> {
     let core = &cx.core;
     let not_done = |why| NotReprotected { why, may_stand: false };
     let mut held = held;
@@ -113,12 +109,7 @@ pub(super) async fn raise(cx: &FlowContext, held: Held, credential: &Credential)
 }
 
 /// One write, repeated as the very same one until it is definite, if any try of it was unclear.
-async fn seal(
-    cx: &FlowContext,
-    held: &Held,
-    header: &Header,
-    credential: &Credential,
-) -> Result<Held, WriteFault> {
+async fn seal(cx: &FlowContext, held: &Held, header: &Header, credential: &Credential) -> Result<Held, WriteFault> {
     let mut patience = Patience::new(cx);
     let mut unclear = false;
     loop {

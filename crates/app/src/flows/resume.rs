@@ -68,7 +68,9 @@ async fn reopen(core: &Core, closed: Closed) -> Result<Result<Box<Held>, Resumpt
         Err(error) => return unless_unavailable(error),
     };
     let Lookup::Present(described) = found else {
-        return Ok(Err(Resumption::End(vestibule_domain::notification::SessionEnd::Removed)));
+        return Ok(Err(Resumption::End(
+            vestibule_domain::notification::SessionEnd::Removed,
+        )));
     };
     let since = closed.header.compared_with(&described.header);
     match resumption(closed.header.mode, since, &described.header.stage) {

@@ -41,13 +41,27 @@ fn each_mode_changes_into_each_and_the_old_gate_key_goes_only_when_the_new_recor
     for recorded in AuthenticationMode::ALL {
         for wished in AuthenticationMode::ALL {
             let expected = if (recorded, wished) == (No, No) {
-                row("nothing to change", nothing(), (S::Ok, LoggedIn), "", "active+grant", "")
+                row(
+                    "nothing to change",
+                    nothing(),
+                    (S::Ok, LoggedIn),
+                    "",
+                    "active+grant",
+                    "",
+                )
             } else {
                 let mut words = asks(recorded, wished);
                 words.push("active");
                 words.extend((recorded == Biometric).then_some("forget"));
                 let done = words.join(" ").leak();
-                row("changed", nothing(), (S::Ok, LoggedIn), done, "active+grant", "StorageProtectionChanged")
+                row(
+                    "changed",
+                    nothing(),
+                    (S::Ok, LoggedIn),
+                    done,
+                    "active+grant",
+                    "StorageProtectionChanged",
+                )
             };
             change(recorded, wished).check([expected]);
         }

@@ -224,10 +224,7 @@ async fn reprotect(
         payload: held.body.encode()?,
         credential,
     };
-    let written = match ledger
-        .write(&held.place, Some(&held.revision), &header, &content)
-        .await
-    {
+    let written = match ledger.write(&held.place, Some(&held.revision), &header, &content).await {
         Ok(written) => written,
         Err(fault) => return Ok(Err(fault)),
     };
