@@ -195,6 +195,8 @@ fn derive_when_told(
     ready: oneshot::Sender<Result<(), StorageError>>,
     comes: &mpsc::Receiver<Work>,
 ) {
+    #[cfg(test)]
+    let _seen = tests::Running::begin();
     let mut memory = match take_memory(parameters) {
         Ok(memory) => memory,
         Err(refused) => {
