@@ -62,6 +62,31 @@ pub(crate) async fn choose(
     })
 }
 
+/// Asks once, whatever the slot holds by then; only a gate's key belongs to one protection alone.
+pub(crate) async fn choose_once(
+    cx: &FlowContext,
+    mode: AuthenticationMode,
+    owner: GateKeyOwner,
+    chosen: &mut Option<Chosen>,
+) -> Result<Credential, Cause> {
+    let of_another = |chosen: &mut Chosen| mode == AuthenticationMode::Biometric && chosen.owner != owner;
+    if let Some(of_another) = chosen.take_if(of_another) {
+        of_another.drop_unused(cx).await;
+    }
+    let standing = match chosen.take() {
+        Some(chosen) => chosen,
+        None => choose(cx, mode, owner, None).await?,
+    };
+    Ok(chosen.insert(standing).credential.clone())
+}
+
+/// Notes whether a record sealed with what was chosen may stand.
+pub(crate) fn may_stand(chosen: &mut Option<Chosen>, may_stand: bool) {
+    if let Some(chosen) = chosen {
+        chosen.may_stand = may_stand;
+    }
+}
+
 /// Asks for the credential of a stored record. Nobody is asked in vain: one that is locked out is refused before.
 pub(crate) async fn unlock(cx: &FlowContext, described: &Described) -> Result<Credential, Cause> {
     match described.header.mode {

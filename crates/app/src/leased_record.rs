@@ -1,20 +1,16 @@
 //! A record under my lease: the durable intent to ask the IdP, and what may be written while it stands.
 
 use vestibule_domain::identifiers::UserId;
-use vestibule_domain::notification::SessionEnd;
-use vestibule_domain::record::{Lease, Lookup, SinceThen, Stage, Unreadable};
+use vestibule_domain::record::{Lease, Stage};
 use vestibule_domain::record_lease::{Presence, may_start_call};
 use vestibule_domain::status::Cause;
-use vestibule_ports::{Entered, Key, StorageError};
+use vestibule_ports::{Entered, StorageError};
 
 use crate::core::{Core, FlowContext};
 use crate::ledger::{Held, WriteFault};
 use crate::patience::Patience;
 use crate::record_body::RecordBody;
-use crate::record_turn::wait_for_turn;
-
-/// So often a lease is tried for against writers that are always faster.
-pub(crate) const LEASE_TRIES: u32 = 16;
+use crate::reread_record::{LEASE_TRIES, NoLease, reread};
 
 /// What is being done under the lease.
 #[derive(Clone, Debug)]
@@ -58,21 +54,6 @@ pub(crate) enum Kept {
     Conflict { unclear: bool },
     /// It cannot be written, and trying again does not help.
     Failed(StorageError),
-}
-
-/// Why a record could not be leased.
-#[derive(Debug)]
-pub(crate) enum NoLease {
-    /// It is not what the session holds any more.
-    Ended(SessionEnd),
-    /// Another reason; the session stays.
-    Failed(Cause),
-}
-
-impl From<Cause> for NoLease {
-    fn from(cause: Cause) -> Self {
-        Self::Failed(cause)
-    }
 }
 
 impl LeasedRecord {
@@ -270,32 +251,4 @@ impl LeasedRecord {
             tracing::warn!(%cause, "a lease could not be given back: it ends because its owner is gone");
         }
     }
-}
-
-/// Reads a record that is held anew, once it is this flow's turn.
-pub(crate) async fn reread(core: &Core, mut held: Held) -> Result<(Held, bool), NoLease> {
-    for _ in 0..LEASE_TRIES {
-        let standing = wait_for_turn(core, &held.place).await.map_err(Cause::from)?;
-        let Lookup::Present(described) = standing.found else {
-            return Err(NoLease::Ended(SessionEnd::Removed));
-        };
-        match held.header.compared_with(&described.header) {
-            SinceThen::Unchanged => {
-                held.revision = described.revision;
-                return Ok((held, standing.unclear));
-            }
-            SinceThen::NewerGeneration => {
-                let key = Key::RecordKey(held.key.clone());
-                let storage = &core.ports.storage;
-                let opened = storage.open(held.place.clone(), key).await.map_err(Cause::from)?;
-                if opened.revision == described.revision {
-                    return Ok((Held::from_opened(held.place, opened)?, standing.unclear));
-                }
-            }
-            SinceThen::OlderGeneration => return Err(Cause::Unreadable(Unreadable::Corrupted).into()),
-            SinceThen::Reprotected => return Err(NoLease::Ended(SessionEnd::Reprotected)),
-            SinceThen::BeingDeleted | SinceThen::AnotherIdentity => return Err(NoLease::Ended(SessionEnd::Removed)),
-        }
-    }
-    Err(Cause::RecordInUse.into())
 }

@@ -38,6 +38,7 @@ mod outcome;
 mod patience;
 mod record_body;
 mod record_turn;
+mod reread_record;
 mod revocation_queue;
 mod revocation_worker;
 mod sdk;

@@ -3,9 +3,13 @@
 
 // `cfg(test)` is always true here; it tells clippy that these are tests, where a failed `unwrap` is the right end.
 #[cfg(test)]
+mod changing_mode;
+#[cfg(test)]
 mod deleting;
 #[cfg(test)]
 mod oracle;
+#[cfg(test)]
+mod person;
 #[cfg(test)]
 mod world;
 

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use vestibule_domain::deletion::{Asked, Begun, CopyAside, Revocation, answer, copy_aside, must_queue};
+use vestibule_domain::deletion::{Asked, Begun, CopyAside, Revocation, answer, copy_aside, must_queue, puts_back};
 use vestibule_domain::identifiers::RecordHandle;
 use vestibule_domain::record::{Header, Lookup, Place, Revision, Slot, Stage};
 use vestibule_domain::secret::Payload;
 use vestibule_domain::status::Cause;
 use vestibule_ports::{Credential, Key, StorageError};
 
-use super::read_records::find_asides;
+use super::read_records::{find_asides, find_unreadable_copy};
 use crate::core::Core;
 use crate::record_body::RecordBody;
 use crate::record_turn::wait_for_turn;
@@ -113,6 +113,9 @@ pub(super) async fn remove(
                 Err(error) => return Err(error),
             },
         }
+    }
+    if replaced.is_none() && puts_back(header) {
+        replaced = find_unreadable_copy(core, handle).await?.map(|copy| copy.handle);
     }
     match replaced {
         Some(copy) => storage.put_back(copy, Some(revision.clone())).await.map(drop),

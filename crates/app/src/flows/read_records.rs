@@ -1,7 +1,7 @@
 //! What lies on this device: read at every start, and again when memory was wiped.
 
 use vestibule_domain::identifiers::{RecordHandle, UserIdentifier};
-use vestibule_domain::record::{Header, Lookup, Place, Slot, Stage};
+use vestibule_domain::record::{Header, Lookup, Place, Slot, Stage, place_of_unreadable_copy};
 use vestibule_domain::sdk_state::Holdings;
 use vestibule_domain::status::Cause;
 use vestibule_ports::{Described, ListedRecord, StorageError};
@@ -110,6 +110,13 @@ pub(super) async fn find_asides(core: &Core, slot: &Slot) -> Result<Vec<(ListedR
         (header.slot == *slot).then_some((listed, header))
     };
     Ok(asides.into_iter().filter_map(of_slot).collect())
+}
+
+/// The copy of something that could not be read at a place, while that is being replaced.
+pub(super) async fn find_unreadable_copy(core: &Core, of: RecordHandle) -> Result<Option<ListedRecord>, StorageError> {
+    let place = place_of_unreadable_copy(of);
+    let found = find_listed(core, |listed| listed.handle == place && listed.header.is_err()).await?;
+    Ok(found.into_iter().next())
 }
 
 /// The listed records that are wanted.

@@ -3,16 +3,16 @@
 
 use vestibule_domain::authentication_mode::AuthenticationMode;
 use vestibule_domain::notification::Notification;
+use vestibule_domain::record::Header;
 use vestibule_domain::reprotection::{may_raise, stage_kept};
+use vestibule_domain::status::Cause;
 use vestibule_ports::{Content, Credential, Key, StorageError};
 
 use crate::core::{Core, FlowContext};
 use crate::gate_keys::{GateKeyOwner, forget_key_of};
-use crate::leased_record::{LEASE_TRIES, NoLease, reread};
 use crate::ledger::{Held, WriteFault};
 use crate::patience::Patience;
-use vestibule_domain::record::Header;
-use vestibule_domain::status::Cause;
+use crate::reread_record::{LEASE_TRIES, NoLease, reread};
 
 /// Why a record was not sealed anew.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use vestibule_domain::event::{EventKind, ResumeEvent};
 use vestibule_domain::identifiers::InvalidParameter;
-use vestibule_domain::notification::Notification;
+use vestibule_domain::notification::{Notification, SessionEnd};
 use vestibule_domain::record::Lookup;
 use vestibule_domain::resumption::{Resumption, resumption};
 use vestibule_domain::sdk_state::{Fact, SdkState};
@@ -68,9 +68,7 @@ async fn reopen(core: &Core, closed: Closed) -> Result<Result<Box<Held>, Resumpt
         Err(error) => return unless_unavailable(error),
     };
     let Lookup::Present(described) = found else {
-        return Ok(Err(Resumption::End(
-            vestibule_domain::notification::SessionEnd::Removed,
-        )));
+        return Ok(Err(Resumption::End(SessionEnd::Removed)));
     };
     let since = closed.header.compared_with(&described.header);
     match resumption(closed.header.mode, since, &described.header.stage) {

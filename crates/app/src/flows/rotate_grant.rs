@@ -13,8 +13,9 @@ use vestibule_ports::{AccessTokenReply, RefreshRequest, Refreshed};
 use super::reenrol::reenrol;
 use crate::adapter_call;
 use crate::core::FlowContext;
-use crate::leased_record::{Kept, LeasedRecord, NoLease, Work};
+use crate::leased_record::{Kept, LeasedRecord, Work};
 use crate::ledger::Held;
+use crate::reread_record::NoLease;
 use crate::successor_conflict::{Settled, settle};
 
 /// A grant that the IdP took.

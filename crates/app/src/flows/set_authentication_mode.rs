@@ -17,9 +17,9 @@ use crate::core::FlowContext;
 use crate::credential_prompt::{Chosen, choose, unlock};
 use crate::dispatch::{Lane, SdkEvent, sealed::Sealed};
 use crate::gate_keys::GateKeyOwner;
-use crate::leased_record::NoLease;
 use crate::ledger::Held;
 use crate::outcome::user_of;
+use crate::reread_record::NoLease;
 
 impl Sealed for SetAuthenticationModeEvent {}
 

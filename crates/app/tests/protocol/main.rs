@@ -23,6 +23,10 @@ mod replacing;
 #[cfg(test)]
 mod replacing_together;
 #[cfg(test)]
+mod replacing_unreadable;
+#[cfg(test)]
+mod revoking;
+#[cfg(test)]
 mod slow_storage;
 #[cfg(test)]
 mod starting;

@@ -8,6 +8,11 @@ mod meetings;
 #[path = "../oracle/mod.rs"]
 mod oracle;
 #[cfg(test)]
+#[path = "../person/mod.rs"]
+mod person;
+#[cfg(test)]
+mod reprotecting;
+#[cfg(test)]
 mod stoppable_clock;
 #[cfg(test)]
 #[path = "../world/mod.rs"]

@@ -8,10 +8,10 @@ use vestibule_domain::secret::EnrolmentKey;
 use vestibule_domain::status::Cause;
 use vestibule_ports::{Content, Credential, Described, Entered, Key, StorageError};
 
-use super::replaced_record::{find_aside, keep_aside, names, replaces};
+use super::replaced_record::{Replaced, find_aside, find_unreadable, names, remove_aside, replaces};
 use super::{Wish, undo};
 use crate::core::FlowContext;
-use crate::credential_prompt::{Chosen, choose, unlock};
+use crate::credential_prompt::{Chosen, choose_once, may_stand, unlock};
 use crate::flows::finish_deletion::finish_deletion;
 use crate::gate_keys::{GateKeyOwner, forget_key_of};
 use crate::leased_record::{LeasedRecord, Work};
@@ -64,7 +64,14 @@ async fn try_to_claim(
             Lookup::Present(described) => Some(described.clone()),
             Lookup::Absent => None,
         });
-        let replace = replace_of(cx, wish, standing.as_ref()).await?;
+        let unreadable = match &found {
+            Err(SlotFault::Unreadable(_)) => find_unreadable(cx, wish).await?,
+            Ok(_) | Err(SlotFault::Storage(_)) => None,
+        };
+        let replace = match &unreadable {
+            Some(_) => Replace::ThisRecord,
+            None => replace_of(cx, wish, standing.as_ref()).await?,
+        };
         let planned = plan(found.map(header_of), replace)?;
         let claim = match (planned, standing) {
             (Plan::FinishDeletion(_), _) => {
@@ -72,8 +79,14 @@ async fn try_to_claim(
                 Claim::LookAgain
             }
             (Plan::Resume(_), Some(standing)) => resume(cx, wish, standing, unclear, chosen).await?,
-            (Plan::Replace(_), Some(standing)) => begin(cx, wish, slot, Some(standing), chosen).await?,
-            (Plan::Begin | Plan::Resume(_) | Plan::Replace(_), _) => begin(cx, wish, slot, None, chosen).await?,
+            (Plan::Replace(_), Some(standing)) => begin(cx, wish, slot, Replaced::Record(standing), chosen).await?,
+            (Plan::ReplaceUnreadable(_), _) => {
+                let replaced = unreadable.map_or(Replaced::Nothing, Replaced::Unreadable);
+                begin(cx, wish, slot, replaced, chosen).await?
+            }
+            (Plan::Begin | Plan::Resume(_) | Plan::Replace(_), _) => {
+                begin(cx, wish, slot, Replaced::Nothing, chosen).await?
+            }
         };
         if let Claim::Done(claimed) = claim {
             return Ok(*claimed);
@@ -87,7 +100,7 @@ async fn begin(
     cx: &FlowContext,
     wish: &Wish,
     slot: &Slot,
-    replaced: Option<Described>,
+    replaced: Replaced,
     chosen: &mut Option<Chosen>,
 ) -> Result<Claim, Cause> {
     let core = &cx.core;
@@ -101,13 +114,10 @@ async fn begin(
     core.ports.entropy.fill(&mut key)?;
     let body = RecordBody::begun(EnrolmentKey::new(key));
     let entered = core.ports.presence.enter().await?;
-    let aside = match &replaced {
-        Some(standing) => match keep_aside(cx, standing).await {
-            Ok(aside) => Some(aside),
-            Err(StorageError::Conflict | StorageError::NotThere) => return Ok(Claim::LookAgain),
-            Err(error) => return Err(error.into()),
-        },
-        None => None,
+    let aside = match replaced.keep_aside(cx).await {
+        Ok(aside) => aside,
+        Err(StorageError::Conflict | StorageError::NotThere) => return Ok(Claim::LookAgain),
+        Err(error) => return Err(error.into()),
     };
     let stage = my_enrolling(cx, &entered);
     let header = Header::first(
@@ -122,13 +132,15 @@ async fn begin(
         payload: body.encode()?,
         credential,
     };
-    let place = Place::Slot(slot.clone());
-    let expected = replaced.as_ref().map(|standing| &standing.revision);
     may_stand(chosen, true);
-    match core.ledger.write(&place, expected, &header, &content).await {
+    match core
+        .ledger
+        .write(&replaced.place(slot), replaced.revision(), &header, &content)
+        .await
+    {
         Ok(written) => {
             let held = Held {
-                place,
+                place: Place::Slot(slot.clone()),
                 header,
                 revision: written.revision,
                 body,
@@ -145,6 +157,12 @@ async fn begin(
             } else {
                 Err(without_room(claimed).await)
             }
+        }
+        Err(fault) if replaced.is_elsewhere(&fault.error) => {
+            if let Some(aside) = aside {
+                remove_aside(core, aside).await;
+            }
+            Err(Cause::NoSuchRecord)
         }
         // The copy stays: another process may be about to write over its original, too.
         Err(fault) => look_again_after(fault, chosen),
@@ -176,7 +194,7 @@ async fn resume(
         return Ok(Claim::LookAgain);
     }
     let mut held = Held::from_opened(place, opened)?;
-    let aside = find_aside(core, &held.header.slot).await?;
+    let aside = find_aside(core, &held.header.slot, standing.handle).await?;
     // The user is yet to be named: it will bear the tenant that the app names now.
     held.header.tenant_id = wish.tenant_id.clone();
     let entered = core.ports.presence.enter().await?;
@@ -238,30 +256,6 @@ fn my_enrolling(cx: &FlowContext, entered: &Entered) -> Stage {
         owner: Some(entered.owner()),
         written: cx.core.now(),
     })
-}
-
-/// Asks once, whatever the slot holds by then; only a gate's key belongs to one protection alone.
-async fn choose_once(
-    cx: &FlowContext,
-    mode: AuthenticationMode,
-    owner: GateKeyOwner,
-    chosen: &mut Option<Chosen>,
-) -> Result<Credential, Cause> {
-    let of_another = |chosen: &mut Chosen| mode == AuthenticationMode::Biometric && chosen.owner != owner;
-    if let Some(of_another) = chosen.take_if(of_another) {
-        of_another.drop_unused(cx).await;
-    }
-    let standing = match chosen.take() {
-        Some(chosen) => chosen,
-        None => choose(cx, mode, owner, None).await?,
-    };
-    Ok(chosen.insert(standing).credential.clone())
-}
-
-fn may_stand(chosen: &mut Option<Chosen>, may_stand: bool) {
-    if let Some(chosen) = chosen {
-        chosen.may_stand = may_stand;
-    }
 }
 
 fn look_again_after(fault: WriteFault, chosen: &mut Option<Chosen>) -> Result<Claim, Cause> {

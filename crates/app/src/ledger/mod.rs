@@ -1,55 +1,28 @@
 //! The one door to storage, `write`, and the one door to the state, `conclude`.
 
+mod held;
+mod tokens;
+
+pub(crate) use held::{Closed, Held, WriteFault};
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 use vestibule_domain::identifiers::UserIdentifier;
-use vestibule_domain::instant::{BootTime, WallTime};
+use vestibule_domain::instant::WallTime;
 use vestibule_domain::notification::Notification;
 use vestibule_domain::record::{Header, Place, Revision};
 use vestibule_domain::sdk_state::{Fact, Holdings, SdkState};
-use vestibule_domain::secret::RecordKey;
-use vestibule_domain::status::Cause;
-use vestibule_ports::{Content, Opened, SecureStorage, StorageError, WriteRequest, Written};
+use vestibule_ports::{Content, SecureStorage, StorageError, WriteRequest, Written};
 
 use crate::notifications::{Notifications, Notifier};
-use crate::outcome::{Counters, IamToken, Information, KnownRecord, user_of};
+use crate::outcome::{Counters, Information, KnownRecord, user_of};
 use crate::record_body::RecordBody;
-use crate::token_cache::{CachedToken, TokenCache};
+use crate::token_cache::TokenCache;
 
 /// A write whose outcome stays unclear is repeated so often, as the very same write.
 const TRIES_OF_ONE_WRITE: u32 = 3;
-
-/// A record that is open in memory.
-#[derive(Clone, Debug)]
-pub(crate) struct Held {
-    pub place: Place,
-    pub header: Header,
-    pub revision: Revision,
-    pub body: RecordBody,
-    pub key: RecordKey,
-}
-
-impl Held {
-    pub(crate) fn from_opened(place: Place, opened: Opened) -> Result<Self, Cause> {
-        let body = RecordBody::decode(&opened.payload)?;
-        Ok(Self {
-            place,
-            header: opened.header,
-            revision: opened.revision,
-            body,
-            key: opened.key,
-        })
-    }
-}
-
-/// A record that was open: what is left when its key is wiped.
-#[derive(Clone, Debug)]
-pub(crate) struct Closed {
-    pub place: Place,
-    pub header: Header,
-}
 
 /// What the SDK remembers and what it has told.
 pub(crate) struct Ledger {
@@ -178,11 +151,6 @@ impl Ledger {
         self.memory().suspended.clone()
     }
 
-    /// Drops the access tokens. One that is being fetched is answered, but not kept.
-    pub(crate) fn clear_tokens(&self) {
-        self.drop_tokens(&mut self.memory());
-    }
-
     fn drop_tokens(&self, memory: &mut Memory) {
         memory.tokens_dropped += 1;
         self.tokens.clear();
@@ -294,34 +262,6 @@ impl Ledger {
         self.notifier.subscribe()
     }
 
-    /// A fresh token from memory. Tokens are dropped with the session, so that one found belongs to who is logged in.
-    pub(crate) fn recall_token(&self, audience: &str, forced: bool, now: BootTime) -> Option<Arc<IamToken>> {
-        let recalled = self.tokens.fresh(audience, forced, now)?;
-        self.cached_tokens.fetch_add(1, Ordering::Relaxed);
-        Some(recalled)
-    }
-
-    /// A token from memory that has not expired, for whom a fresh one cannot be fetched now.
-    pub(crate) fn recall_valid_token(&self, era: u64, audience: &str, now: BootTime) -> Option<Arc<IamToken>> {
-        let memory = self.memory();
-        self.tokens.valid(audience, now).filter(|_| memory.era == era)
-    }
-
-    /// How often the access tokens were dropped so far.
-    pub(crate) fn tokens_dropped(&self) -> u64 {
-        self.memory().tokens_dropped
-    }
-
-    /// Remembers a token, unless tokens were dropped since it was asked for. Whether it may be handed out: not behind a
-    /// suspend.
-    pub(crate) fn remember_token(&self, era: u64, tokens_dropped: u64, cached: &CachedToken) -> bool {
-        let memory = self.memory();
-        if memory.era == era && memory.tokens_dropped == tokens_dropped {
-            self.tokens.put(cached);
-        }
-        memory.last_suspended.is_none_or(|suspended| suspended < era)
-    }
-
     pub(crate) fn information(&self) -> Information {
         let memory = self.memory();
         let logged_in = memory.session.as_ref().and_then(|held| user_of(&held.header));
@@ -343,19 +283,5 @@ impl Ledger {
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A write that did not succeed.
-#[derive(Debug)]
-pub(crate) struct WriteFault {
-    pub error: StorageError,
-    /// Whether any try of it may stand.
-    pub unclear: bool,
-}
-
-impl From<WriteFault> for Cause {
-    fn from(fault: WriteFault) -> Self {
-        fault.error.into()
     }
 }
