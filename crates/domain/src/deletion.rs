@@ -125,15 +125,20 @@ pub enum CopyAside {
 /// Decides by the record that is deleted and the copy.
 #[must_use]
 pub fn copy_aside(deleted: &Header, copy: &Header) -> CopyAside {
-    let had_user = match &deleted.stage {
-        Stage::Deleting { user, .. } => user.is_some(),
-        Stage::Active { .. } | Stage::Rotating { .. } | Stage::Outdated { .. } => true,
-        Stage::Enrolling { .. } | Stage::Revoking { .. } => false,
-    };
-    if had_user || copy.record_id == deleted.record_id {
-        CopyAside::RemoveFirst
-    } else {
+    if puts_back(deleted) && copy.record_id != deleted.record_id {
         CopyAside::PutBack
+    } else {
+        CopyAside::RemoveFirst
+    }
+}
+
+/// Whether deleting this record puts back what it replaced: a user that stands has replaced it for good.
+#[must_use]
+pub const fn puts_back(deleted: &Header) -> bool {
+    match &deleted.stage {
+        Stage::Deleting { user, .. } => user.is_none(),
+        Stage::Enrolling { .. } => true,
+        Stage::Active { .. } | Stage::Rotating { .. } | Stage::Outdated { .. } | Stage::Revoking { .. } => false,
     }
 }
 

@@ -13,6 +13,9 @@ pub enum Plan {
     Resume(Header),
     /// A user stands there whom the app named to be replaced: keep a copy aside and begin.
     Replace(Header),
+    /// Something stands there that cannot be read, and the app named it to be replaced: keep a copy aside where the storage
+    /// can, and begin.
+    ReplaceUnreadable(Unreadable),
     /// A deletion was begun and not finished: finish it, then look again.
     FinishDeletion(Header),
 }
@@ -34,7 +37,12 @@ pub enum SlotFault {
 pub fn plan(found: Result<Lookup<Header>, SlotFault>, replace: Replace) -> Result<Plan, Cause> {
     let header = match found {
         Err(SlotFault::Storage(cause)) => return Err(cause),
-        Err(SlotFault::Unreadable(why)) => return Err(Cause::from(why)),
+        Err(SlotFault::Unreadable(why)) => {
+            return match replace {
+                Replace::ThisRecord => Ok(Plan::ReplaceUnreadable(why)),
+                Replace::Nothing | Replace::Another => Err(Cause::from(why)),
+            };
+        }
         Ok(Lookup::Absent) => {
             return if replace == Replace::Nothing {
                 Ok(Plan::Begin)
@@ -314,11 +322,11 @@ mod tests {
         ];
         for (fault, cause) in faults {
             for replace in REPLACE {
-                assert_eq!(
-                    plan(Err(fault.clone()), replace),
-                    Err(cause.clone()),
-                    "{fault:?}, {replace:?}"
-                );
+                let expected = match (&fault, replace) {
+                    (SlotFault::Unreadable(why), Replace::ThisRecord) => Ok(Plan::ReplaceUnreadable(*why)),
+                    _ => Err(cause.clone()),
+                };
+                assert_eq!(plan(Err(fault.clone()), replace), expected, "{fault:?}, {replace:?}");
             }
         }
     }

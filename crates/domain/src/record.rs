@@ -263,6 +263,13 @@ pub enum SinceThen {
     AnotherIdentity,
 }
 
+/// Where a copy of something that cannot be read is kept aside: it has no record id to be named by, so that its name is
+/// made of its place, and names that place in turn.
+#[must_use]
+pub fn place_of_unreadable_copy(of: RecordHandle) -> RecordHandle {
+    RecordHandle::from_bytes(of.as_bytes().map(|byte| !byte))
+}
+
 /// Why a record that is there cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -367,6 +374,14 @@ mod tests {
         );
         let of_the_identity = |header: &Header| (header.record_id, header.tenant_id.clone(), header.slot.clone());
         assert_eq!(of_the_identity(&reprotected), of_the_identity(&first));
+    }
+
+    #[test]
+    fn the_copy_of_something_unreadable_and_its_place_name_each_other() {
+        let place = RecordHandle::from_bytes([0x0f; 16]);
+        let copy = place_of_unreadable_copy(place);
+        assert_ne!(copy, place);
+        assert_eq!(place_of_unreadable_copy(copy), place);
     }
 
     #[test]

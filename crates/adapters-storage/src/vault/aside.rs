@@ -8,7 +8,7 @@
 //!   stands; a repeat finds the record standing and removes the copy.
 
 use vestibule_domain::identifiers::RecordHandle;
-use vestibule_domain::record::{Header, Lookup, Revision, Unreadable};
+use vestibule_domain::record::{Header, Lookup, Revision, Unreadable, place_of_unreadable_copy};
 use vestibule_ports::{ListedRecord, StorageError};
 
 use super::reading::Found;
@@ -21,8 +21,11 @@ impl Vault {
         handle: RecordHandle,
         revision: Revision,
     ) -> Result<RecordHandle, StorageError> {
-        let Lookup::Present(original) = self.find(handle).await? else {
-            return Err(StorageError::NotThere);
+        let original = match self.find(handle).await {
+            Ok(Lookup::Present(original)) => original,
+            Ok(Lookup::Absent) => return Err(StorageError::NotThere),
+            Err(StorageError::Unreadable(_)) => return self.keep_unreadable_aside(handle, revision).await,
+            Err(error) => return Err(error),
         };
         if original.revision != revision {
             return Err(StorageError::Conflict);
@@ -52,8 +55,11 @@ impl Vault {
         aside: RecordHandle,
         expected: Option<Revision>,
     ) -> Result<Revision, StorageError> {
-        let Lookup::Present(copy) = self.find(aside).await? else {
-            return self.already_back(aside).await;
+        let copy = match self.find(aside).await {
+            Ok(Lookup::Present(copy)) => copy,
+            Ok(Lookup::Absent) => return self.already_back(aside).await,
+            Err(StorageError::Unreadable(why)) => return self.put_unreadable_back(aside, why, expected).await,
+            Err(error) => return Err(error),
         };
         let header = &copy.record.header;
         if !record_names::is_aside(aside, header) {
@@ -71,6 +77,59 @@ impl Vault {
             let _left_or_gone = self.store.remove(name, copy.revision).await;
         }
         Ok(settled.revision)
+    }
+
+    /// What cannot be read is moved as it is, to the place that its own place names: it may be a record of a newer version,
+    /// or one whose device key comes back.
+    async fn keep_unreadable_aside(
+        &self,
+        handle: RecordHandle,
+        revision: Revision,
+    ) -> Result<RecordHandle, StorageError> {
+        let Lookup::Present(original) = self.load(handle).await? else {
+            return Err(StorageError::NotThere);
+        };
+        if original.revision != revision {
+            return Err(StorageError::Conflict);
+        }
+        let aside = place_of_unreadable_copy(handle);
+        let expected = match self.load(aside).await? {
+            Lookup::Absent => None,
+            Lookup::Present(copy) if copy.bytes == original.bytes => return Ok(aside),
+            Lookup::Present(copy) => Some(copy.revision),
+        };
+        self.settle(aside, expected, original.bytes, WriteMark::of_nothing_readable(aside))
+            .await?;
+        Ok(aside)
+    }
+
+    /// Puts a copy back that cannot be read, over the very state that is expected at its place.
+    async fn put_unreadable_back(
+        &self,
+        aside: RecordHandle,
+        why: Unreadable,
+        expected: Option<Revision>,
+    ) -> Result<Revision, StorageError> {
+        let place = place_of_unreadable_copy(aside);
+        let (Lookup::Present(copy), Lookup::Present(standing)) = (self.load(aside).await?, self.load(place).await?)
+        else {
+            return Err(StorageError::Unreadable(why));
+        };
+        let stands_already = standing.bytes == copy.bytes;
+        if !stands_already && Some(&standing.revision) != expected.as_ref() {
+            return Err(StorageError::Unreadable(why));
+        }
+        let mark = WriteMark::of_nothing_readable(place);
+        let revision = if stands_already {
+            standing.revision
+        } else {
+            self.settle(place, expected, copy.bytes, mark).await?.revision
+        };
+        // The bytes are back. A copy that stays is listed as a record that cannot be read.
+        if let Ok(name) = record_names::name_of(aside) {
+            let _left_or_gone = self.store.remove(name, copy.revision).await;
+        }
+        Ok(revision)
     }
 
     /// A copy that is gone because it was put back already: its record stands in its slot.

@@ -47,6 +47,16 @@ impl WriteMark {
             write_id: header.write_id,
         }
     }
+
+    /// Of bytes that nobody can read: only their being the very same says that they stand.
+    pub(super) const fn of_nothing_readable(handle: RecordHandle) -> Self {
+        let bytes = *handle.as_bytes();
+        Self {
+            record_id: RecordId::from_bytes(bytes),
+            epoch: 0,
+            write_id: WriteId::from_bytes(bytes),
+        }
+    }
 }
 
 impl Vault {

@@ -37,6 +37,11 @@ use vestibule_domain::record::{Lookup, Place, Revision};
 ///   (kept by `what_does_not_re_open_replaces_nothing`).
 /// - `keep_aside` and `put_back` move a record sealed as it is, without a credential. A record kept aside lies at a handle
 ///   of its own, made of its record id, and may be kept aside again (the same record: done).
+/// - `keep_aside` and `put_back` of something that cannot be read are an ability that a storage may lack: it answers
+///   `Unreadable` then. One that has it moves the bytes as they are to
+///   [`place_of_unreadable_copy`](vestibule_domain::record::place_of_unreadable_copy) and back, and lists the copy as
+///   what it is: a record that cannot be read.
+/// - `write` to a handle refuses a record that does not belong there (`Unsupported`).
 /// - `remove` acts only on the named revision; removing what is absent is `NotThere`.
 /// - No method prompts: credentials are asked for by the flow. `describe` says for how long an unlock by password would be
 ///   refused, so that nobody is asked in vain; `open` refuses it all the same.

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use vestibule_domain::authentication_mode::AuthenticationMode;
 use vestibule_domain::identifiers::RecordHandle;
-use vestibule_domain::record::{Header, Place, Revision};
+use vestibule_domain::record::{Header, Place, Revision, Unreadable, place_of_unreadable_copy};
 
 use super::sealed_entries::{Entries, Entry, MISPLACED, Sealed, aside_handle, check_place, handle_of, is_aside};
 use crate::secure_storage::{Content, Credential, Key, Opened, StorageError, WriteRequest, Written};
@@ -84,7 +84,10 @@ impl StorageState {
         revision: &Revision,
         journal: &Journal,
     ) -> Result<RecordHandle, StorageError> {
-        let sealed = self.entries.in_state(handle, revision)?.readable()?.clone();
+        let sealed = match &self.entries.in_state(handle, revision)?.sealed {
+            Ok(sealed) => sealed.clone(),
+            Err(why) => return Ok(self.keep_unreadable_aside(handle, *why)),
+        };
         let aside = aside_handle(&sealed.header);
         if !is_aside(aside, &sealed.header) {
             return Err(MISPLACED);
@@ -98,12 +101,41 @@ impl StorageState {
         Ok(aside)
     }
 
+    /// What cannot be read is moved as it is, to the place that its own place names.
+    fn keep_unreadable_aside(&mut self, handle: RecordHandle, why: Unreadable) -> RecordHandle {
+        let aside = place_of_unreadable_copy(handle);
+        self.entries.put(aside, Err(why));
+        aside
+    }
+
+    /// Puts a copy back that cannot be read, over the state that is expected at its place.
+    fn put_unreadable_back(
+        &mut self,
+        aside: RecordHandle,
+        why: Unreadable,
+        expected: Option<&Revision>,
+        journal: &Journal,
+    ) -> Result<Revision, StorageError> {
+        let place = place_of_unreadable_copy(aside);
+        if self.entries.at(place).map(|entry| &entry.revision) != expected || expected.is_none() {
+            return Err(StorageError::Unreadable(why));
+        }
+        self.remove(place, journal);
+        let revision = self.entries.put(place, Err(why));
+        self.remove(aside, journal);
+        Ok(revision)
+    }
+
     pub(super) fn put_back(
         &mut self,
         aside: RecordHandle,
         expected: Option<&Revision>,
         journal: &Journal,
     ) -> Result<Revision, StorageError> {
+        if let Some(Err(why)) = self.entries.at(aside).map(|entry| &entry.sealed) {
+            let why = *why;
+            return self.put_unreadable_back(aside, why, expected, journal);
+        }
         let copy = match self.entries.at(aside).filter(|entry| entry.aside) {
             Some(entry) => entry.readable()?.clone(),
             None => return self.already_put_back(aside).ok_or(StorageError::NotThere),
