@@ -7,6 +7,9 @@ mod changing_mode;
 #[cfg(test)]
 mod deleting;
 #[cfg(test)]
+#[path = "deleting/lives.rs"]
+mod deleting_lives;
+#[cfg(test)]
 mod oracle;
 #[cfg(test)]
 mod person;

@@ -1,7 +1,7 @@
 //! Copies kept aside while their slot is being replaced.
 
-use vestibule_domain::record::{Lookup, Place, Unreadable};
-use vestibule_ports::{SecureStorage, StorageError};
+use vestibule_domain::record::{Lookup, Place, Revision, Unreadable, place_of_unreadable_copy};
+use vestibule_ports::{ByteStore, SecureStorage, StorageError, StoreName};
 
 use super::support::*;
 
@@ -43,6 +43,52 @@ async fn a_replaced_record_comes_back_as_it_was() {
     assert_eq!(vault.describe(Place::Handle(aside)).await.unwrap(), Lookup::Absent);
     // Once more: it is done already.
     assert_eq!(vault.put_back(aside, None).await.unwrap(), back);
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_kept_aside_and_comes_back_as_it_was() {
+    let (vault, store) = vault();
+    let old = header(1, "app", active());
+    begin(&vault, &old, "old").await;
+    let slot = handle(&vault, &old).await;
+    let name = StoreName::new(&slot.to_string()).unwrap();
+    let Lookup::Present(loaded) = store.load(name.clone()).await.unwrap() else {
+        panic!("a record");
+    };
+    let mut damaged = loaded.bytes.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    store
+        .replace(name.clone(), Some(loaded.revision), damaged.clone())
+        .await
+        .unwrap();
+    let listed = vault.list(None, 10).await.unwrap().records.remove(0);
+    assert_eq!(listed.header, Err(Unreadable::Corrupted));
+
+    let stale = vault.keep_aside(slot, Revision::new(vec![9])).await;
+    assert_eq!(stale.unwrap_err(), StorageError::Conflict);
+    let aside = vault.keep_aside(slot, listed.revision.clone()).await.unwrap();
+    assert_eq!(aside, place_of_unreadable_copy(slot));
+    assert_eq!(vault.keep_aside(slot, listed.revision.clone()).await.unwrap(), aside);
+
+    let new = header(2, "app", enrolling());
+    let begun = write(&vault, Some(&listed.revision), &new, sealed("new"))
+        .await
+        .unwrap();
+    let over_another = vault.put_back(aside, Some(listed.revision)).await;
+    assert_eq!(
+        over_another.unwrap_err(),
+        StorageError::Unreadable(Unreadable::Corrupted)
+    );
+    vault.put_back(aside, Some(begun.revision)).await.unwrap();
+    let Lookup::Present(back) = store.load(name).await.unwrap() else {
+        panic!("it is back");
+    };
+    assert_eq!(back.bytes, damaged, "the very bytes");
+    assert_eq!(
+        vault.list(None, 10).await.unwrap().records.len(),
+        1,
+        "and the copy is gone"
+    );
 }
 
 #[tokio::test]

@@ -3,6 +3,11 @@
 
 // `cfg(test)` is always true here; it tells clippy that these are tests, where a failed `unwrap` is the right end.
 #[cfg(test)]
+#[path = "../deleting/mod.rs"]
+mod deleting;
+#[cfg(test)]
+mod deleting_together;
+#[cfg(test)]
 mod meetings;
 #[cfg(test)]
 #[path = "../oracle/mod.rs"]
