@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use vestibule::AuthenticationMode::Password;
-use vestibule::event::{EnrollAnonymousUserEvent, ExchangeIamTokenEvent, LogoutEvent, OfflineLoginEvent, RestartEvent};
+use vestibule::event::{
+    DeleteUserEvent, EnrollAnonymousUserEvent, ExchangeIamTokenEvent, LogoutEvent, OfflineLoginEvent, RestartEvent,
+};
 use vestibule::identifiers::{OwnerId, RealmId, RecordHandle, TenantId};
 use vestibule::ports::testing::{ManualClock, MemoryStorage, ScriptedIdp, SeededEntropy, SharedPresence};
 use vestibule::ports::{
@@ -105,7 +107,7 @@ impl Entropy for Fused<SeededEntropy> {
     }
 }
 
-/// What the app does: enrols, gets a token, logs out, logs in, logs out, replaces its user, restarts.
+/// What the app does: enrols, gets a token, logs out, logs in, logs out, replaces its user, restarts, deletes it.
 async fn story(sdk: &Sdk) -> Result<(), Failure> {
     sdk.send(start()).await?;
     let enrolment = || EnrollAnonymousUserEvent::new(TENANT, Password);
@@ -114,8 +116,9 @@ async fn story(sdk: &Sdk) -> Result<(), Failure> {
     sdk.send(LogoutEvent).await?;
     sdk.send(OfflineLoginEvent::new(user.clone())).await?;
     sdk.send(LogoutEvent).await?;
-    sdk.send(enrolment().replacing(user)).await?;
-    sdk.send(RestartEvent).await.map(drop)
+    let user = sdk.send(enrolment().replacing(user)).await?.outcome.user_identifier;
+    sdk.send(RestartEvent).await?;
+    sdk.send(DeleteUserEvent::new(user)).await.map(drop)
 }
 
 /// What the app does after a failure: reads the disk anew, logs in or enrols, gets a token.
@@ -160,8 +163,8 @@ async fn with_a_panic_at(burns_at: usize) -> (Result<(), Failure>, usize) {
         .await
         .unwrap_or_else(|failure| panic!("after a panic at call {burns_at}: {failure}"));
     assert!(
-        idp.users().len() <= 2,
-        "panic at call {burns_at}: one user, and one in its place"
+        idp.users().len() <= 3,
+        "panic at call {burns_at}: one user, one in its place, and one after a deletion"
     );
     (ended, calls)
 }

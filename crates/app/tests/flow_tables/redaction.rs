@@ -5,7 +5,8 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use vestibule::event::{
-    EnrollAnonymousUserEvent, ExchangeIamTokenEvent, GetInformationEvent, LogoutEvent, OfflineLoginEvent, RestartEvent,
+    DeleteUserEvent, EnrollAnonymousUserEvent, ExchangeIamTokenEvent, GetInformationEvent, LogoutEvent,
+    OfflineLoginEvent, RestartEvent,
 };
 use vestibule::ports::IdpError;
 use vestibule::ports::testing::{ManualClock, MemoryStorage, ScriptedGate, ScriptedIdp, SeededEntropy};
@@ -99,9 +100,22 @@ impl Story {
         self.send(GetInformationEvent).await.unwrap();
         self.send(LogoutEvent).await.unwrap();
         self.send(enrolment()).await.unwrap_err();
-        self.send(enrolment().replacing(enrolled.user_identifier.clone()))
+        let replacing = enrolment().replacing(enrolled.user_identifier.clone());
+        let replaced = self.send(replacing).await.unwrap();
+        self.send(RestartEvent).await.unwrap();
+        settle().await;
+        self.idp
+            .next_revoke(Err(IdpError::Unreachable(Hint::new("the network's words"))));
+        self.send(DeleteUserEvent::new(replaced.user_identifier.clone()))
             .await
             .unwrap();
+        settle().await;
+        let enrolled = self.send(enrolment()).await.unwrap();
+        self.send(RestartEvent).await.unwrap();
+        self.send(DeleteUserEvent::new(enrolled.user_identifier.clone()).without_credential())
+            .await
+            .unwrap();
+        self.send(enrolment()).await.unwrap();
         self.send(RestartEvent).await.unwrap();
         settle().await;
     }
