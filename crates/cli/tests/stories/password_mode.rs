@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use vestibule::identifiers::RecordHandle;
+use vestibule_dev_idp::scenes::HoldTokenAnswer;
 use vestibule_dev_idp::{DevIdp, Settings};
 
 use crate::device::{Device, Run};
@@ -57,6 +58,41 @@ async fn the_right_password_opens_the_record_in_every_command_and_a_wrong_one_op
         let arguments = [&[command, &user], &TOKEN[if command == "login" { 3 } else { 1 }..]].concat();
         let run = device.run_with_input(&arguments, &format!("{PASSWORD}\n")).await;
         assert_eq!(run.code, Some(0), "{run:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_enrolment_that_was_begun_under_a_password_goes_on_with_it_as_the_same_user() {
+    let idp = DevIdp::start(Settings::in_memory()).await.unwrap();
+    for mode in ["password", "no"] {
+        let device = Device::fresh_at(&idp, "acme");
+        let (scene, mut held) = HoldTokenAnswer::of(Some("authorization_code"));
+        idp.play(scene);
+        let arguments = ["enroll", "--mode=password", "--password-stdin"];
+        let mut command = device.spawn_with_input(&arguments, PASSWORD.as_bytes()).await;
+        assert!(held.reached().await);
+        command.start_kill().unwrap();
+        command.wait().await.unwrap();
+        drop(held);
+        let sent = idp.requests().len();
+        let made = idp.realm("acme").users().len();
+        let again = ["enroll", "--mode", mode, "--json"];
+        for (input, code) in [("", 2), (WRONG, 4)] {
+            let run = device.run_with_input(&again, input).await;
+            assert_eq!(
+                (run.code, run.json()["failure"]["not_done"].as_bool()),
+                (Some(code), Some(true)),
+                "{run:?}"
+            );
+        }
+        assert_eq!(idp.requests().len(), sent, "nothing is sent before the record is open");
+        let run = device.run_with_input(&again, PASSWORD).await;
+        assert_eq!(
+            (run.code, &run.json()["outcome"]["authentication_mode"]),
+            (Some(0), &json!(mode)),
+            "{run:?}"
+        );
+        assert_eq!(idp.realm("acme").users().len(), made, "{mode}: the same user");
     }
 }
 

@@ -5,9 +5,8 @@ use serde_json::json;
 use vestibule_dev_idp::{DevIdp, Settings};
 
 use crate::device::{Device, Run};
+use crate::password_mode::{PASSWORD, enrol};
 use crate::pseudo_terminal::PseudoTerminal;
-
-const PASSWORD: &str = "correct horse";
 
 /// What a person does at the first question instead of answering it.
 type Does = fn(&PseudoTerminal, &Device);
@@ -43,6 +42,27 @@ async fn a_new_password_is_typed_twice_and_never_shown_and_opens_the_record_afte
     assert_eq!(run.code, Some(0), "{run:?}");
     assert!(!terminal.rest().contains(PASSWORD));
     assert!(terminal.echoes());
+}
+
+#[tokio::test]
+async fn a_change_of_the_password_asks_for_the_current_one_once_and_for_the_new_one_twice() {
+    let idp = DevIdp::start(Settings::in_memory()).await.unwrap();
+    let device = Device::fresh_at(&idp, "acme");
+    enrol(&device).await;
+    let (mut terminal, command) = PseudoTerminal::run(&device, &["mode", "--to=password", "--json"]);
+    for (question, typed) in [
+        ("Password of acme/", PASSWORD),
+        ("New password: ", "staple battery"),
+        ("The same again: ", "staple battery"),
+    ] {
+        terminal.shows(question).await;
+        terminal.type_keys(&format!("{typed}\n"));
+    }
+    let run = Run::of(command).await;
+    assert_eq!(run.code, Some(0), "{run:?} {}", terminal.rest());
+    assert!(terminal.echoes());
+    let login = device.run_with_input(&["login"], "staple battery").await;
+    assert_eq!(login.code, Some(0), "{login:?}");
 }
 
 #[tokio::test]
