@@ -16,6 +16,8 @@ pub(crate) enum Event {
     Start,
     Restart,
     Enroll(AuthenticationMode),
+    /// An enrolment at something that is no tenant.
+    EnrollAtNoTenant,
     Replace(AuthenticationMode),
     /// An enrolment that names another user than the one that stands.
     ReplaceSomebodyElse,
@@ -44,6 +46,10 @@ impl Event {
             Self::Restart => sdk.send(RestartEvent).await.map(|answer| answer.sdk_state),
             Self::Enroll(mode) => {
                 let event = EnrollAnonymousUserEvent::new(TENANT, mode);
+                sdk.send(event).await.map(|answer| answer.sdk_state)
+            }
+            Self::EnrollAtNoTenant => {
+                let event = EnrollAnonymousUserEvent::new("no tenant/..", AuthenticationMode::No);
                 sdk.send(event).await.map(|answer| answer.sdk_state)
             }
             Self::Replace(mode) => {

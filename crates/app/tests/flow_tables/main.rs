@@ -44,6 +44,8 @@ mod plants;
 #[cfg(test)]
 mod prompts;
 #[cfg(test)]
+mod protection;
+#[cfg(test)]
 mod queue;
 #[cfg(test)]
 mod recover;
@@ -60,7 +62,11 @@ mod start;
 #[cfg(test)]
 mod states;
 #[cfg(test)]
+mod statuses;
+#[cfg(test)]
 mod suspend;
+#[cfg(test)]
+mod suspended_lives;
 #[cfg(test)]
 mod told;
 #[cfg(test)]

@@ -109,8 +109,12 @@ async fn interleave(world: &World, person: &Person, held: Held, plan: &FaultPlan
         }
     };
     first.await.expect("no panic");
+    // Nothing is held any more, and what was held in the background goes on.
+    plan.stop();
     others.abort();
     drop(others.await);
+    stoppable.stop(false);
+    plan.release();
     // Whoever was kept waiting comes right when it is alone.
     assert!(change(Arc::clone(&changer), person.clone()).await);
     assert!(rotate(Arc::clone(&rotator), person.clone()).await, "{}", world.journal);

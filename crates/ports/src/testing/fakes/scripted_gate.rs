@@ -74,6 +74,12 @@ impl ScriptedGate {
         }
     }
 
+    /// The labels that keys are kept under, in the order in which they were wrapped.
+    #[must_use]
+    pub fn labels(&self) -> Vec<String> {
+        lock(&self.0).keys.iter().map(|wrapped| wrapped.label.clone()).collect()
+    }
+
     /// How many prompts were shown.
     #[must_use]
     pub fn prompts(&self) -> usize {
