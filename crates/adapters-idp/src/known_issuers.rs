@@ -1,7 +1,7 @@
 //! What is known of each issuer: metadata and keys, fetched before anything is sent, kept in memory.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -40,7 +40,8 @@ pub(crate) struct IssuerFacts {
 struct Known {
     facts: IssuerFacts,
     metadata_fetched: BootTime,
-    keys_fetched: BootTime,
+    /// When the keys were last fetched again because of a key that was not known.
+    keys_refetched: Option<BootTime>,
     /// A token named a key that is not in the set.
     keys_stale: bool,
 }
@@ -76,24 +77,21 @@ impl KnownIssuers {
         end: Deadline,
     ) -> Result<IssuerFacts, NotKnown> {
         let now = self.time.device().since_boot();
-        let known = self
-            .known
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(issuer.as_str())
-            .cloned();
+        let known = self.lock().get(issuer.as_str()).cloned();
+        let keys_refetched = known.as_ref().and_then(|known| known.keys_refetched);
         let fresh = known.filter(|known| is_younger(known.metadata_fetched, now, Duration::from_secs(METADATA_LIFE_S)));
         let (metadata, metadata_fetched) = match &fresh {
             Some(known) => (Arc::clone(&known.facts.metadata), known.metadata_fetched),
             None => (Arc::new(self.fetch_metadata(issuer, end).await?), now),
         };
-        let keys_usable =
-            fresh.filter(|known| !known.keys_stale || is_younger(known.keys_fetched, now, KEYS_REFETCH_INTERVAL));
-        let (keys, keys_fetched, keys_stale) = match keys_usable {
-            Some(known) => (known.facts.keys, known.keys_fetched, known.keys_stale),
+        // Keys may have been changed right after they were fetched, so how old they are says nothing.
+        let has_to_wait = keys_refetched.is_some_and(|then| is_younger(then, now, KEYS_REFETCH_INTERVAL));
+        let (keys, keys_refetched, keys_stale) = match fresh {
+            Some(known) if !known.keys_stale || has_to_wait => (known.facts.keys, keys_refetched, known.keys_stale),
+            Some(_) => (self.fetch_keys(issuer, &metadata.jwks, end).await?, Some(now), false),
             None => (
-                Arc::new(self.fetch_keys(issuer, &metadata.jwks, end).await?),
-                now,
+                self.fetch_keys(issuer, &metadata.jwks, end).await?,
+                keys_refetched,
                 false,
             ),
         };
@@ -104,26 +102,22 @@ impl KnownIssuers {
         let known = Known {
             facts: facts.clone(),
             metadata_fetched,
-            keys_fetched,
+            keys_refetched,
             keys_stale,
         };
-        self.known
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(issuer.as_str().into(), known);
+        self.lock().insert(issuer.as_str().into(), known);
         Ok(facts)
     }
 
     /// Notes that a token named a key that is not known: the next flow fetches the keys again, before it asks.
     pub(crate) fn mark_keys_stale(&self, issuer: &Issuer) {
-        if let Some(known) = self
-            .known
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get_mut(issuer.as_str())
-        {
+        if let Some(known) = self.lock().get_mut(issuer.as_str()) {
             known.keys_stale = true;
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn fetch_metadata(&self, issuer: &Issuer, end: Deadline) -> Result<Metadata, NotKnown> {
@@ -134,9 +128,11 @@ impl KnownIssuers {
         Metadata::parse(&body, issuer, &self.extra_origins).map_err(|BadMetadata(why)| NotKnown::Bad(why))
     }
 
-    async fn fetch_keys(&self, issuer: &Issuer, url: &Url, end: Deadline) -> Result<KeySet, NotKnown> {
+    async fn fetch_keys(&self, issuer: &Issuer, url: &Url, end: Deadline) -> Result<Arc<KeySet>, NotKnown> {
         let body = self.fetch(issuer, url, MAX_JWKS_BYTES, end).await?;
-        KeySet::parse(&body).map_err(|refused| NotKnown::breaks(refused.why()))
+        KeySet::parse(&body)
+            .map(Arc::new)
+            .map_err(|refused| NotKnown::breaks(refused.why()))
     }
 
     async fn fetch(&self, issuer: &Issuer, url: &Url, body_bytes: usize, end: Deadline) -> Result<Bytes, NotKnown> {

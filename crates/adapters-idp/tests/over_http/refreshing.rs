@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use vestibule_dev_idp::Endpoint;
-use vestibule_dev_idp::scenes::LoseTokenAnswer;
+use vestibule_dev_idp::scenes::{ChangeAnswer, LoseTokenAnswer};
 use vestibule_domain::identifiers::{Audience, ClientId};
 use vestibule_domain::single_audience::{Asked, Unfit, prove};
 use vestibule_domain::status::Untrusted;
@@ -131,7 +131,7 @@ async fn a_refused_grant_and_a_refused_proof_are_told_apart() {
 }
 
 #[tokio::test]
-async fn an_unknown_key_costs_one_refetch_and_never_the_grant() {
+async fn an_unknown_key_costs_one_refetch_in_five_minutes_and_never_the_grant() {
     let (idp, _) = idp().await;
     let device = Device::at(&idp, "acme", 1);
     let first = device.enroll().await.unwrap().grant;
@@ -143,25 +143,33 @@ async fn an_unknown_key_costs_one_refetch_and_never_the_grant() {
     let second = refreshed.successor.unwrap();
     let keys_asked = || requests_to(&idp, Endpoint::KeySet).len();
     assert_eq!(keys_asked(), 1);
-    // The key set is younger than five minutes: it is not asked for again.
+    // The keys are young, but were never asked for again.
     let refreshed = device.refresh(&second, Some("orders")).await.unwrap();
-    assert!(refreshed.access_token.is_err());
-    assert_eq!(keys_asked(), 1);
+    assert!(refreshed.access_token.is_ok());
+    assert_eq!(keys_asked(), 2);
+    // Now they were: the next unknown key has to wait.
+    idp.realm("acme").add_signing_key().unwrap();
+    for _ in 0..2 {
+        let refreshed = device.refresh(&second, Some("orders")).await.unwrap();
+        assert!(refreshed.access_token.is_err());
+        assert_eq!(keys_asked(), 2);
+    }
     device.clock.pass(Duration::from_secs(301));
     let refreshed = device.refresh(&second, Some("orders")).await;
-    assert_eq!(keys_asked(), 2);
+    assert_eq!(keys_asked(), 3);
     // The device's clock has run on alone, which the IdP takes amiss; what counts here is the order of the requests.
     drop(refreshed);
 }
 
 #[tokio::test]
 async fn an_enrolment_with_an_unknown_key_keeps_its_grant_and_one_refresh_proves_it() {
-    let (idp, clock) = idp().await;
+    let (idp, _) = idp().await;
     let device = Device::at(&idp, "acme", 1);
-    device.enroll().await.unwrap();
-    idp.realm("acme").add_signing_key().unwrap();
-    device.clock.pass(Duration::from_secs(301));
-    clock.advance(301);
+    let realm = idp.realm("acme");
+    // The issuer signs with another key from the moment on at which this device has read the keys.
+    idp.play(ChangeAnswer::of(Endpoint::Authorization, move |_| {
+        realm.add_signing_key().unwrap();
+    }));
     let enrolled = device.enroll().await.unwrap();
     assert!(enrolled.key_unknown);
     assert!(matches!(enrolled.identity, Err(Untrusted::IdToken(_))));
