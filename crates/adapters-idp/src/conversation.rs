@@ -67,10 +67,10 @@ impl Conversation {
         }
     }
 
-    /// The engine's way to the network for one request, with the engine's proofs or without.
+    /// The engine's way to the network, with the engine's proofs or without.
     pub(crate) fn wire(&self, timeout: Duration, proof: bool) -> EngineWire {
-        let (http, time) = (Arc::clone(&self.http), Arc::clone(&self.time));
-        EngineWire::new(http, time, self.issuer.clone(), self.limits(timeout), proof)
+        let network = (Arc::clone(&self.http), Arc::clone(&self.time));
+        EngineWire::new(network, self.issuer.clone(), (self.end, timeout), proof)
     }
 
     /// The engine's clock.

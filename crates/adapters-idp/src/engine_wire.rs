@@ -4,6 +4,7 @@
 //! ourselves, and know from the transport whether a request was sent.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, HeaderValue};
@@ -15,8 +16,9 @@ use huskarl::core::{EndpointUrl, Error, RetryAdvice};
 use url::Url;
 
 use crate::conversation::PROOF_HEADER;
+use crate::deadline::Deadline;
 use crate::dpop_key::DpopKey;
-use crate::http::{Answer, Http, HttpFault, Limits};
+use crate::http::{Answer, Http, HttpFault, Limits, MAX_BODY_BYTES};
 use crate::issuer_template::Issuer;
 use crate::server_time::ServerTime;
 
@@ -30,19 +32,28 @@ struct Inner {
     http: Arc<Http>,
     time: Arc<ServerTime>,
     issuer: Issuer,
-    limits: Limits,
+    end: Deadline,
+    timeout: Duration,
     proof: bool,
     last: Mutex<Option<Result<Answer, HttpFault>>>,
 }
 
 impl EngineWire {
-    /// A way that carries the engine's proofs, or takes them off.
-    pub(crate) fn new(http: Arc<Http>, time: Arc<ServerTime>, issuer: Issuer, limits: Limits, proof: bool) -> Self {
+    /// A way that carries the engine's proofs, or takes them off. Each of its requests may take `timeout`, and never longer
+    /// than up to the end of the flow: the engine and we may send more than one.
+    pub(crate) fn new(
+        network: (Arc<Http>, Arc<ServerTime>),
+        issuer: Issuer,
+        (end, timeout): (Deadline, Duration),
+        proof: bool,
+    ) -> Self {
+        let (http, time) = network;
         let inner = Inner {
             http,
             time,
             issuer,
-            limits,
+            end,
+            timeout,
             proof,
             last: Mutex::default(),
         };
@@ -63,7 +74,11 @@ impl EngineWire {
             request.headers_mut().remove(PROOF_HEADER);
         }
         let url = Url::parse(&request.uri().to_string());
-        let outcome = self.inner.http.send(request, self.inner.limits).await;
+        let limits = Limits {
+            body_bytes: MAX_BODY_BYTES,
+            timeout: self.inner.end.limit(self.inner.time.device(), self.inner.timeout),
+        };
+        let outcome = self.inner.http.send(request, limits).await;
         if let (Ok(answer), Ok(url)) = (&outcome, url) {
             self.inner.time.learn_from_answer(&self.inner.issuer, &url, answer);
         }

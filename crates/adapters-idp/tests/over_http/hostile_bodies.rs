@@ -233,6 +233,61 @@ async fn a_refresh_or_revocation_counts_the_time_for_metadata_and_keys() {
     }
 }
 
+/// A refusal of the proof asks for the request once more. That one, too, has only what is left of the time: an answer that
+/// comes after the flow above has given up is lost, and the successor in it with it.
+#[tokio::test]
+async fn a_request_that_is_made_once_more_has_no_time_of_its_own() {
+    let nonce = answer(
+        400,
+        "Content-Type: application/json\r\nDPoP-Nonce: n1\r\n",
+        r#"{"error":"use_dpop_nonce"}"#,
+    );
+    // The server's clock is an hour behind that of the device: a refusal that teaches something.
+    let stale = answer(
+        400,
+        "Content-Type: application/json\r\nDate: Fri, 15 Jan 2027 07:00:00 GMT\r\n",
+        r#"{"error":"invalid_dpop_proof"}"#,
+    );
+    let (stub, device) = stub_and_device().await;
+    let grant = grant_from(&stub, &device).await;
+    let table = [
+        ("enroll", "/par"),
+        ("enroll", "/token"),
+        ("refresh", "/token"),
+        ("revoke", "/revoke"),
+    ];
+    for (call, path) in table {
+        for refusal in [&nonce, &stale] {
+            let fresh = Device::new(settings(&stub.issuer_template()), "acme", 1);
+            if path == "/par" {
+                offer_pushed(&stub);
+            }
+            let (clock, refusal) = (fresh.clock.clone(), refusal.clone());
+            let limit = if call == "enroll" {
+                FLOW_TIMEOUT
+            } else {
+                RENEWAL_TIMEOUT
+            };
+            stub.answer_with(path, move |_| {
+                clock.pass(limit);
+                refusal.clone()
+            });
+            let before = stub.count(path);
+            let error = match call {
+                "enroll" => fresh.enroll().await.map(|_| ()),
+                "refresh" => fresh.refresh(&grant, None).await.map(|_| ()),
+                _ => fresh.revoke(&grant).await,
+            };
+            let error = error.unwrap_err();
+            assert_eq!(stub.count(path), before + 1, "{call}, {path}: {error:?}");
+            assert!(
+                error.to_string().contains("the time for this flow is up"),
+                "{call}, {path}: {error:?}"
+            );
+        }
+    }
+}
+
 #[tokio::test]
 async fn nothing_packed_is_asked_for_or_unpacked() {
     let packed = URL_SAFE_NO_PAD.decode(PACKED).unwrap();
