@@ -84,6 +84,8 @@ impl EngineWire {
         }
         *self.inner.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome.clone());
         match outcome {
+            // What breaks a rule is not for the engine, even where it could read it.
+            Ok(Answer { flaw: Some(flaw), .. }) => Err(Error::new(RetryAdvice::No, flaw.why())),
             Ok(Answer {
                 status, headers, body, ..
             }) => Ok(HttpResponse { status, headers, body }),

@@ -1,6 +1,6 @@
 //! Token answers that break rules: a refresh token that has come is never lost.
 
-use vestibule_adapters_idp::limits::MAX_HEADER_FIELDS;
+use vestibule_adapters_idp::limits::{MAX_BODY_BYTES, MAX_HEADER_FIELDS};
 use vestibule_domain::secret::Grant;
 use vestibule_domain::status::Untrusted;
 use vestibule_ports::{Enrolled, IdpError};
@@ -266,8 +266,20 @@ async fn a_nonce_is_answered_once_and_the_code_goes_with_it() {
 #[tokio::test]
 async fn a_pushed_request_that_fails_has_made_no_user() {
     type Expected = fn(&IdpError) -> bool;
-    let table: [(Vec<u8>, Expected); 5] = [
+    let pushed = r#"{"request_uri":"urn:example:1","expires_in":60}"#;
+    let cut = format!("HTTP/1.1 201 X\r\nContent-Length: 999\r\n\r\n{pushed}");
+    let too_long = format!("{pushed}{}", " ".repeat(MAX_BODY_BYTES));
+    let table: [(Vec<u8>, Expected); 8] = [
         (Vec::new(), |error| matches!(error, IdpError::Unreachable(_))),
+        // What breaks a rule is not used, even where it could be read.
+        (
+            answer(201, &"X-More: 1\r\n".repeat(MAX_HEADER_FIELDS), pushed),
+            |error| matches!(error, IdpError::Misconfigured(_)),
+        ),
+        (json(201, &too_long), |error| {
+            matches!(error, IdpError::Misconfigured(_))
+        }),
+        (cut.into_bytes(), |error| matches!(error, IdpError::Unreachable(_))),
         (answer(500, "", ""), |error| matches!(error, IdpError::Unreachable(_))),
         (json(201, "{}"), |error| matches!(error, IdpError::Misconfigured(_))),
         (json(400, r#"{"error":"invalid_scope"}"#), |error| {
@@ -286,7 +298,8 @@ async fn a_pushed_request_that_fails_has_made_no_user() {
         );
         stub.answer("/par", bytes.clone());
         let error = device.enroll().await.unwrap_err();
-        assert!(expected(&error), "{}: {error:?}", String::from_utf8_lossy(&bytes));
-        assert_eq!(stub.count("/auth"), 0);
+        let row = String::from_utf8_lossy(&bytes[..bytes.len().min(99)]);
+        assert!(expected(&error), "{row}: {error:?}");
+        assert_eq!(stub.count("/auth"), 0, "{row}");
     }
 }
