@@ -1,5 +1,6 @@
 //! A grant goes only to the server that gave it.
 
+use vestibule_adapters_idp::DeviceProof;
 use vestibule_domain::secret::Grant;
 use vestibule_domain::status::Untrusted;
 use vestibule_ports::{IdentityProvider as _, IdpError, RefreshRequest, RevokeRequest};
@@ -77,4 +78,25 @@ async fn a_grant_that_is_none_is_refused_before_anything_is_sent() {
         assert!(matches!(error, IdpError::InvalidRequest(parameter) if parameter.field == "grant"));
     }
     assert!(idp.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_grant_keeps_the_proof_that_it_was_made_with_whatever_is_set_later() {
+    for (made_with, set_later, proven) in [
+        (DeviceProof::Required, DeviceProof::Never, true),
+        (DeviceProof::Never, DeviceProof::Required, false),
+    ] {
+        let stub = StubServer::start().await;
+        let device = |proof| Device::new(settings(&stub.issuer_template()).with_device_proof(proof), "acme", 1);
+        let grant = grant_from(&stub, &device(made_with)).await;
+        let before = stub.requests().len();
+        device(set_later).refresh(&grant, None).await.unwrap_err();
+        device(set_later).revoke(&grant).await.unwrap_err();
+        let sent = stub.requests().split_off(before).into_iter();
+        let proofs: Vec<_> = sent
+            .filter(|request| matches!(request.path(), "/token" | "/revoke"))
+            .map(|request| request.header("dpop").is_some())
+            .collect();
+        assert_eq!(proofs, [proven, proven], "{made_with:?}, then {set_later:?}");
+    }
 }
