@@ -104,3 +104,40 @@ deletions! {
     plain_reuse_1_is_deleted_under_two_faults: false Rotation::Reuse(1), 2;
     plain_reuse_0_is_deleted_under_two_faults: false Rotation::Reuse(0), 2;
 }
+
+/// The IdP is away the whole time: however often a deletion is finished, its revocation is queued once and kept.
+#[test]
+fn a_deletion_that_is_finished_twice_queues_its_revocation_once() {
+    use vestibule::ports::testing::Rotation;
+    let kind = IdpKind {
+        recoverable: true,
+        rotation: Rotation::None,
+    };
+    let mut lives = 0;
+    for plan in FaultPlan::enumerate(2) {
+        let world = World::new(kind);
+        let two = enrol_two(&world);
+        world.idp.set_unreachable(true);
+        let told = Told::default();
+        for plan in [&plan, &plan, &FaultPlan::none()] {
+            let (meanwhile, user, told) = (world.clone(), two.leaving.clone(), Arc::clone(&told));
+            world.process(plan, |sdk| async move {
+                delete_until_gone(&sdk, &meanwhile, &user, &told).await;
+            });
+        }
+        let records = world.disk.records().into_iter();
+        let queued = records.filter(|record| record.header.stage.kind() == StageKind::Revoking);
+        assert_eq!(queued.count(), 1, "{plan:?}\n{}", world.journal);
+        assert!(!has_record(&world, &two.leaving), "{plan:?}\n{}", world.journal);
+        world.idp.set_unreachable(false);
+        world.rest();
+        assert_eq!(
+            world.idp.live_sessions(&two.leaving.user_id),
+            0,
+            "{plan:?}\n{}",
+            world.journal
+        );
+        lives += 1;
+    }
+    assert!(lives > 200, "only {lives} lives");
+}

@@ -158,7 +158,7 @@ fn a_deletion_that_somebody_else_began_is_finished_and_never_done() {
 
 #[test]
 #[rustfmt::skip]
-fn a_copy_of_the_deleted_user_goes_first_and_another_revocation_of_its_key_is_never_done() {
+fn a_copy_of_the_deleted_user_goes_first() {
     Table::new(RECOVERABLE, Before::ReplacedWithCopy, Event::DeleteByHandle(Done)).check([
         gone("the copy", nothing(), "deleting REVOKE removex2", ""),
         failed("the copy stays", first(Remove, UNAVAILABLE), S::StorageUnavailable, "deleting REVOKE remove!", "aside:active+grant deleting+grant"),
