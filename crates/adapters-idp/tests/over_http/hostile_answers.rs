@@ -201,6 +201,10 @@ async fn refresh_errors_are_told_by_their_oauth_code_first() {
         assert!(expected(&error), "{}: {error:?}", String::from_utf8_lossy(&bytes));
         assert_eq!(stub.count("/token"), before + 1);
     }
+    // Where no audience was asked for, none was refused.
+    stub.answer("/token", json(400, r#"{"error":"invalid_scope"}"#));
+    let error = device.refresh(&grant, None).await.unwrap_err();
+    assert!(refused(&error), "{error:?}");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@
 )]
 
 mod clock;
+mod connections;
 mod device;
 mod enrolling;
 mod extra_headers;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use vestibule_adapters_idp::limits::METADATA_LIFE_S;
 use vestibule_dev_idp::Endpoint;
 use vestibule_dev_idp::scenes::{ChangeAnswer, LoseTokenAnswer};
 use vestibule_domain::identifiers::{Audience, ClientId};
@@ -62,6 +63,26 @@ async fn a_new_process_reads_metadata_and_keys_before_it_sends_the_grant() {
     device.refresh(&grant, None).await.unwrap();
     use Endpoint::{Discovery, KeySet, Token};
     assert_eq!(asked(&idp)[before..], [Discovery, KeySet, Token, Token]);
+}
+
+#[tokio::test]
+async fn metadata_and_keys_are_read_again_after_an_hour() {
+    let (idp, clock) = idp().await;
+    let device = Device::at(&idp, "acme", 1);
+    let grant = device.enroll().await.unwrap().grant;
+    for (seconds, read) in [(METADATA_LIFE_S - 1, 1), (1, 2)] {
+        device.clock.pass(Duration::from_secs(seconds));
+        clock.advance(i64::try_from(seconds).unwrap());
+        // The session may be over by now; what counts is what was asked before it was.
+        device.refresh(&grant, None).await.ok();
+        for endpoint in [Endpoint::Discovery, Endpoint::KeySet] {
+            assert_eq!(
+                requests_to(&idp, endpoint).len(),
+                read,
+                "{endpoint:?} after {seconds} s"
+            );
+        }
+    }
 }
 
 #[tokio::test]

@@ -37,12 +37,22 @@ async fn only_the_status_of_a_revocation_counts() {
     let device = Device::new(settings(&stub.issuer_template()), "acme", 1);
     let grant = grant_from(&stub, &device).await;
     type Expected = fn(&Result<(), IdpError>) -> bool;
-    let table: [(Vec<u8>, Expected); 6] = [
+    let table: [(Vec<u8>, Expected); 9] = [
         (json(200, r#"{"error":"invalid_token"}"#), |done| done.is_ok()),
         (
             answer(503, "Retry-After: 7\r\n", ""),
             |done| matches!(done, Err(IdpError::RateLimited { retry_after: Some(wait) }) if wait.as_secs() == 7),
         ),
+        (
+            answer(429, "Retry-After: 8\r\n", ""),
+            |done| matches!(done, Err(IdpError::RateLimited { retry_after: Some(wait) }) if wait.as_secs() == 8),
+        ),
+        (json(429, r#"{"error":"slow_down"}"#), |done| {
+            matches!(done, Err(IdpError::RateLimited { retry_after: None }))
+        }),
+        (json(503, "{}"), |done| {
+            matches!(done, Err(IdpError::RateLimited { retry_after: None }))
+        }),
         (json(400, r#"{"error":"unsupported_token_type"}"#), |done| {
             matches!(done, Err(IdpError::RefreshRefused(_)))
         }),

@@ -12,6 +12,7 @@ use vestibule_ports::IdpError;
 
 use crate::clock::{DeviceClock, START_S};
 use crate::device::{Device, idp, requests_to, settings};
+use crate::hostile_answers::grant_from;
 use crate::stub_server::{StubServer, answer, json, metadata};
 
 fn device(idp: &DevIdp, tenant: &str, ahead_s: i64) -> Device {
@@ -80,6 +81,30 @@ async fn a_revocation_with_a_stale_proof_is_repeated_too() {
     let (idp, _) = idp().await;
     let grant = device(&idp, "alldated", 0).enroll().await.unwrap().grant;
     device(&idp, "alldated", 3_600).revoke(&grant).await.unwrap();
+}
+
+/// What a refusal teaches of the time is worth one more proof where the proof was refused, and nothing where anything else
+/// was: a code or refresh token that was refused is never sent again.
+#[tokio::test]
+async fn only_a_refused_proof_is_made_anew_and_only_once_however_often_the_time_moves() {
+    for (error, sent) in [("invalid_dpop_proof", 2), ("invalid_grant", 1), ("invalid_request", 1)] {
+        for (call, path) in [("enroll", "/token"), ("refresh", "/token"), ("revoke", "/revoke")] {
+            let stub = StubServer::start().await;
+            let device = Device::new(settings(&stub.issuer_template()), "acme", 1);
+            let grant = grant_from(&stub, &device).await;
+            let before = stub.count(path);
+            for hour in [3, 4, 5, 6] {
+                let date = format!("Date: Fri, 15 Jan 2027 0{hour}:00:00 GMT\r\n");
+                stub.answer(path, answer(400, &date, &format!(r#"{{"error":"{error}"}}"#)));
+            }
+            let refused = match call {
+                "enroll" => device.enroll().await.map(|_| ()),
+                "refresh" => device.refresh(&grant, None).await.map(|_| ()),
+                _ => device.revoke(&grant).await,
+            };
+            assert_eq!(stub.count(path) - before, sent, "{call}, {error}: {refused:?}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -251,7 +251,8 @@ async fn serve(
     stream.shutdown().await.ok();
 }
 
-async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<StubRequest> {
+/// Reads one request; `None` where the client has closed.
+pub(crate) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<StubRequest> {
     let mut bytes = Vec::new();
     loop {
         let mut chunk = [0; 4096];
