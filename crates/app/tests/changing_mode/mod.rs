@@ -8,10 +8,10 @@ use vestibule::AuthenticationMode::{self, Biometric, No, Password};
 use vestibule::ports::testing::{FaultPlan, IdpKind, Rotation};
 
 use crate::oracle::{self, Losses};
-use crate::person::{self, NEW, OLD, Person, change_until_a_token, enrol, live_until_a_token, opens};
+use crate::person::{self, NEW, OLD, PATIENT, Person, change_until_a_token, enrol, live_until_a_token, opens};
 use crate::world::World;
 
-/// Two processes that change the mode, one after the other; then one without faults that only wants a token.
+/// A process that changes the mode, and where that was not answered another one; then one without faults that only wants a token.
 fn live(kind: IdpKind, (recorded, wished): (AuthenticationMode, AuthenticationMode), plan: &FaultPlan) {
     let world = World::new(kind);
     let person = Person::new();
@@ -19,16 +19,19 @@ fn live(kind: IdpKind, (recorded, wished): (AuthenticationMode, AuthenticationMo
     plan.use_clock(Arc::new(world.clock.clone()));
     let answered = Arc::new(AtomicBool::new(false));
     for _ in 0..2 {
+        if answered.load(Ordering::SeqCst) {
+            break;
+        }
         let (told, typist) = (Arc::clone(&answered), person.clone());
         person::process(&world, plan, &person, |sdk| async move {
-            let changed = change_until_a_token(&sdk, &typist, wished).await;
+            let changed = change_until_a_token(&sdk, &typist, wished, PATIENT).await;
             told.fetch_or(changed, Ordering::SeqCst);
         });
     }
     plan.stop();
     let typist = person.clone();
     let last = person::process(&world, &FaultPlan::none(), &person, |sdk| async move {
-        live_until_a_token(&sdk, &typist).await
+        live_until_a_token(&sdk, &typist, PATIENT).await
     });
     world.rest();
     let life = || format!("{recorded} to {wished} {plan:?}");

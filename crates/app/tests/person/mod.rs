@@ -102,10 +102,15 @@ pub(crate) fn enrol(world: &World, person: &Person, mode: AuthenticationMode) {
     person.chooses_new.store(true, Ordering::SeqCst);
 }
 
+/// An app tries again this often.
+pub(crate) const PATIENT: usize = 12;
+/// An app that gives up before a handle which is held meets the limit of its own requests.
+pub(crate) const IMPATIENT: usize = 4;
+
 /// Logs in, changes the mode, and holds a token. Tries again when something fails. Whether the change was answered `Ok`.
-pub(crate) async fn change_until_a_token(sdk: &Sdk, person: &Person, wished: AuthenticationMode) -> bool {
+pub(crate) async fn change_until_a_token(sdk: &Sdk, person: &Person, wished: AuthenticationMode, tries: usize) -> bool {
     let mut changed = false;
-    for _ in 0..12 {
+    for _ in 0..tries {
         if sdk.state() == SdkState::LoggedIn && !changed {
             let change = sdk.send(SetAuthenticationModeEvent::new(wished)).await;
             changed = note(change, person).is_ok();
@@ -117,9 +122,9 @@ pub(crate) async fn change_until_a_token(sdk: &Sdk, person: &Person, wished: Aut
 }
 
 /// Lives until it holds a token.
-pub(crate) async fn live_until_a_token(sdk: &Sdk, person: &Person) -> Result<(), Failure> {
+pub(crate) async fn live_until_a_token(sdk: &Sdk, person: &Person, tries: usize) -> Result<(), Failure> {
     let mut last = None;
-    for _ in 0..12 {
+    for _ in 0..tries {
         match step(sdk, person).await {
             Ok(true) => return Ok(()),
             Ok(false) => {}

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use vestibule::AuthenticationMode::{No, Password};
 use vestibule::notification::{Notification, SessionEnd};
@@ -10,7 +11,7 @@ use vestibule::ports::Clock;
 use vestibule::ports::testing::{Fault, FaultPlan, IdpKind, Rotation};
 
 use crate::oracle::{self, Losses};
-use crate::person::{self, Person, change_until_a_token, enrol, live_until_a_token, opens};
+use crate::person::{self, IMPATIENT, PATIENT, Person, change_until_a_token, enrol, live_until_a_token, opens};
 use crate::stoppable_clock::StoppableClock;
 use crate::world::World;
 
@@ -32,7 +33,7 @@ fn meet(kind: IdpKind, held: Held, plan: &FaultPlan) -> bool {
     drop(runtime);
     let typist = person.clone();
     let last = person::process(&world, &FaultPlan::none(), &person, |sdk| async move {
-        live_until_a_token(&sdk, &typist).await
+        live_until_a_token(&sdk, &typist, PATIENT).await
     });
     world.rest();
     let life = || format!("{held:?} {plan:?}");
@@ -65,14 +66,16 @@ async fn interleave(world: &World, person: &Person, held: Held, plan: &FaultPlan
     let changer = Arc::new(person::sdk(world, &changing, person, changers));
     let rotator = Arc::new(person::sdk(world, &rotating, person, rotators));
     let mut told = rotator.notifications();
-    let change =
-        |sdk: Arc<vestibule::Sdk>, person: Person| async move { change_until_a_token(&sdk, &person, Password).await };
-    let rotate =
-        |sdk: Arc<vestibule::Sdk>, person: Person| async move { live_until_a_token(&sdk, &person).await.is_ok() };
+    let change = |sdk: Arc<vestibule::Sdk>, person: Person, tries| async move {
+        change_until_a_token(&sdk, &person, Password, tries).await
+    };
+    let rotate = |sdk: Arc<vestibule::Sdk>, person: Person, tries| async move {
+        live_until_a_token(&sdk, &person, tries).await.is_ok()
+    };
     let (first, others) = match held {
         Held::WhoChanges => {
-            assert!(rotate(Arc::clone(&rotator), person.clone()).await);
-            let first = tokio::spawn(change(Arc::clone(&changer), person.clone()));
+            assert!(rotate(Arc::clone(&rotator), person.clone(), PATIENT).await);
+            let first = tokio::spawn(change(Arc::clone(&changer), person.clone(), PATIENT));
             (
                 first,
                 tokio::spawn({
@@ -81,7 +84,7 @@ async fn interleave(world: &World, person: &Person, held: Held, plan: &FaultPlan
                     async move {
                         plan.until_held().await;
                         clock.stop(true);
-                        let lived = rotate(rotator, person).await;
+                        let lived = rotate(rotator, person, IMPATIENT).await;
                         clock.stop(false);
                         plan.release();
                         lived
@@ -90,7 +93,7 @@ async fn interleave(world: &World, person: &Person, held: Held, plan: &FaultPlan
             )
         }
         Held::WhoRotates => {
-            let first = tokio::spawn(rotate(Arc::clone(&rotator), person.clone()));
+            let first = tokio::spawn(rotate(Arc::clone(&rotator), person.clone(), PATIENT));
             (
                 first,
                 tokio::spawn({
@@ -99,7 +102,7 @@ async fn interleave(world: &World, person: &Person, held: Held, plan: &FaultPlan
                     async move {
                         plan.until_held().await;
                         clock.stop(true);
-                        let changed = change(changer, person).await;
+                        let changed = change(changer, person, IMPATIENT).await;
                         clock.stop(false);
                         plan.release();
                         changed
@@ -115,9 +118,18 @@ async fn interleave(world: &World, person: &Person, held: Held, plan: &FaultPlan
     drop(others.await);
     stoppable.stop(false);
     plan.release();
-    // Whoever was kept waiting comes right when it is alone.
-    assert!(change(Arc::clone(&changer), person.clone()).await);
-    assert!(rotate(Arc::clone(&rotator), person.clone()).await, "{}", world.journal);
+    // Whoever was kept waiting comes right when it is alone; a token in memory is old by then.
+    assert!(
+        change(Arc::clone(&changer), person.clone(), PATIENT).await,
+        "{held:?} {plan:?} {changer:?}\n{}",
+        world.journal
+    );
+    world.clock.advance(Duration::from_secs(3_600));
+    assert!(
+        rotate(Arc::clone(&rotator), person.clone(), PATIENT).await,
+        "{}",
+        world.journal
+    );
     let all = std::iter::from_fn(|| told.try_next());
     let reprotected = Notification::SessionEnded {
         why: SessionEnd::Reprotected,
