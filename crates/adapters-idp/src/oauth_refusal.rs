@@ -8,6 +8,11 @@ use crate::strict_json::parse_object;
 pub const MAX_HINT_CHARACTERS: usize = 200;
 /// Most characters of an error code.
 const MAX_CODE_CHARACTERS: usize = 64;
+/// Shortest code or refresh token that is looked for in a description, in bytes: a shorter one guards nothing, and would
+/// tear other words apart.
+const SHORTEST_SECRET_BYTES: usize = 8;
+/// What stands in a description where the server repeated a secret.
+const REPEATED: &str = "(..)";
 
 /// What a server answered instead of what it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,9 +40,22 @@ impl Refusal {
 
     /// Reads the JSON body of an error answer.
     pub(crate) fn parse(body: &[u8]) -> Option<Self> {
+        Self::parse_without(body, "")
+    }
+
+    /// The same for the answer to a request that carried this code or refresh token: some servers repeat it in their
+    /// description, and no error may hold it.
+    pub(crate) fn parse_without(body: &[u8], secret: &str) -> Option<Self> {
         let object = parse_object(body).ok()?;
         let text = |name: &str| object.get(name).and_then(Value::as_str);
-        Self::new(text("error")?, text("error_description"))
+        let description = text("error_description").map(|words| {
+            if secret.len() < SHORTEST_SECRET_BYTES {
+                words.to_owned()
+            } else {
+                words.replace(secret, REPEATED)
+            }
+        });
+        Self::new(text("error")?, description.as_deref())
     }
 
     /// Whether the proof was refused because of its time. `invalid_dpop_proof` may also mean a faulty proof; only a
@@ -137,6 +155,23 @@ mod tests {
             assert_eq!(hint(description), expected);
         }
         assert_eq!(hint(&"x".repeat(5_000)).len(), MAX_HINT_CHARACTERS);
+    }
+
+    #[test]
+    fn a_secret_that_the_server_repeats_is_taken_out_before_the_description_is_cut() {
+        let long = "s".repeat(2 * MAX_HINT_CHARACTERS);
+        let table = [
+            ("secret-1 is unknown", "secret-1", "(..) is unknown"),
+            ("secret-1, secret-1", "secret-1", "(..), (..)"),
+            ("another one is unknown", "secret-1", "another one is unknown"),
+            ("code c is unknown", "c", "code c is unknown"),
+            (&format!("{long} is unknown"), &long, "(..) is unknown"),
+        ];
+        for (description, secret, expected) in table {
+            let body = format!(r#"{{"error":"invalid_grant","error_description":"{description}"}}"#);
+            let refusal = Refusal::parse_without(body.as_bytes(), secret).unwrap();
+            assert_eq!(refusal.hint.as_deref(), Some(expected));
+        }
     }
 
     #[test]

@@ -26,12 +26,13 @@ pub(crate) async fn revoke(talk: &Conversation, refresh_token: &str) -> Result<(
         if answer.status.is_success() {
             return Ok(());
         }
-        if let Some(refusal) = Refusal::parse(&answer.body).filter(|_| answer.status.is_client_error())
-            && talk.repeat_helps(&refusal, &answer, corrected_ms, &mut repeats)
+        let refusal = Refusal::parse_without(&answer.body, refresh_token).filter(|_| answer.status.is_client_error());
+        if let Some(refusal) = &refusal
+            && talk.repeat_helps(refusal, &answer, corrected_ms, &mut repeats)
         {
             continue;
         }
-        return Err(refused(talk, &answer));
+        return Err(refused(talk, &answer, refusal));
     }
 }
 
@@ -60,7 +61,7 @@ fn not_answered(fault: HttpFault) -> IdpError {
     }
 }
 
-fn refused(talk: &Conversation, answer: &Answer) -> IdpError {
+fn refused(talk: &Conversation, answer: &Answer, refusal: Option<Refusal>) -> IdpError {
     if matches!(
         answer.status,
         StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS
@@ -70,7 +71,7 @@ fn refused(talk: &Conversation, answer: &Answer) -> IdpError {
             retry_after: answer.retry_after(),
         };
     }
-    match Refusal::parse(&answer.body).filter(|_| answer.status.is_client_error()) {
+    match refusal {
         Some(refusal) if talk.is_clock_skew(&refusal) => IdpError::ClockSkewed {
             ahead_ms: talk.ahead_ms(),
         },

@@ -121,6 +121,14 @@ enum Sending<'a> {
 }
 
 impl Sending<'_> {
+    /// What it hands over.
+    fn secret(&self) -> &str {
+        match self {
+            Self::Code { code, .. } => code.as_str(),
+            Self::Refresh { refresh_token, .. } => refresh_token,
+        }
+    }
+
     /// Lets the engine make and send it. What the engine makes of the answer is not looked at: the wire keeps the
     /// answer itself.
     async fn exchange(&self, talk: &Conversation) {
@@ -162,8 +170,8 @@ async fn send(talk: &Conversation, wire: &EngineWire, sending: &Sending<'_>) -> 
         if answer.status.is_success() {
             return TokenOutcome::Answered(answer);
         }
-        match Refusal::parse(&answer.body).filter(|_| answer.status.is_client_error() && answer.status.as_u16() != 429)
-        {
+        let refuses = answer.status.is_client_error() && answer.status.as_u16() != 429;
+        match Refusal::parse_without(&answer.body, sending.secret()).filter(|_| refuses) {
             // The engine has answered the nonce already.
             Some(refusal) if refusal.code == "use_dpop_nonce" => return TokenOutcome::Refused(refusal),
             Some(refusal) if talk.repeat_helps(&refusal, &answer, corrected_ms, &mut repeats) => {}

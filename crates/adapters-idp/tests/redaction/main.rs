@@ -50,6 +50,9 @@ impl<'a> MakeWriter<'a> for Log {
 const TOKENS: &str = r#"{"access_token":"canary-access","token_type":"Bearer","refresh_token":"canary-refresh",
     "id_token":"canary-id.canary-id.canary-id"}"#;
 
+/// What of a request to the token endpoint is secret.
+const SENT: [&str; 3] = ["code", "refresh_token", "token"];
+
 #[tokio::test]
 async fn a_full_story_shows_no_secret_anywhere() {
     let log = Log::default();
@@ -90,6 +93,31 @@ async fn a_full_story_shows_no_secret_anywhere() {
         shown.push(format!("{:?}", device.refresh(&grant, Some("orders")).await));
     }
     shown.push(format!("{:?} {grant:?}", device.revoke(&grant).await));
+    // A server that repeats what it was sent.
+    let repeats = |body: &str| {
+        let form = url::form_urlencoded::parse(body.as_bytes()).into_owned();
+        let sent: Vec<String> = form
+            .filter(|(name, _)| SENT.contains(&name.as_str()))
+            .map(|(_, value)| value)
+            .collect();
+        let words = format!("DPoP and {} are not known", sent.join(", "));
+        json(
+            400,
+            &format!(r#"{{"error":"invalid_grant","error_description":"{words}"}}"#),
+        )
+    };
+    for path in ["/token", "/token", "/revoke"] {
+        stub.answer_with(path, move |request| repeats(&request.body));
+    }
+    let told = [
+        device.enroll().await.unwrap_err(),
+        device.refresh(&grant, None).await.unwrap_err(),
+        device.revoke(&grant).await.unwrap_err(),
+    ];
+    for error in told {
+        assert!(error.to_string().contains("DPoP and (..) are not known"), "{error}");
+        shown.push(format!("{error:?}"));
+    }
     shown.push(String::from_utf8(log.0.lock().unwrap().clone()).unwrap());
     let states: Vec<String> = stub
         .requests()
