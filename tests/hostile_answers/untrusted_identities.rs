@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use vestibule::{AnonymityPolicy, Notifications, SdkSettings};
 use vestibule_dev_idp::Endpoint;
-use vestibule_dev_idp::scenes::{Signature, TokenParts};
+use vestibule_dev_idp::scenes::{ChangeAnswer, Signature, TokenParts};
 use vestibule_domain::notification::Notification;
 use vestibule_domain::record::StageKind;
 use vestibule_domain::sdk_state::SdkState;
@@ -252,6 +252,20 @@ async fn a_key_that_is_not_published_yet_costs_one_refresh_and_no_second_enrolme
         assert_eq!(grants, [CODE, REFRESH]);
         assert_eq!(host.count(Endpoint::Authorization), 1);
     }
+}
+
+#[tokio::test]
+async fn an_issuer_that_changes_its_key_during_an_enrolment_costs_one_refresh_after_the_new_keys() {
+    let host = Host::start().await;
+    let realm = host.idp.realm(TENANT);
+    host.idp.play(ChangeAnswer::of(Endpoint::Authorization, move |_| {
+        realm.add_signing_key().unwrap();
+    }));
+    assert!(host.enroll().await.unwrap().outcome.recoverable);
+    let asked: Vec<_> = host.idp.requests().iter().map(|request| request.endpoint).collect();
+    let last = asked.len() - 3;
+    assert_eq!(asked[last..], [Endpoint::Token, Endpoint::KeySet, Endpoint::Token]);
+    assert_eq!(host.count(Endpoint::Authorization), 1);
 }
 
 fn so_far(told: &mut Notifications) -> Vec<Notification> {

@@ -136,13 +136,14 @@ impl Http {
             self.ways.extra_headers.add_to(request.headers_mut());
         }
         *request.timeout_mut() = Some(limits.timeout);
+        let through_proxy = self.ways.proxy.is_some() && !is_plain(request.url());
         let (method, host) = (
             request.method().clone(),
             request.url().host_str().unwrap_or_default().to_owned(),
         );
         let outcome = match client.execute(request).await {
             Ok(response) => Ok(read(response, limits.body_bytes).await),
-            Err(error) => Err(classify(&error)),
+            Err(error) => Err(classify(&error, through_proxy)),
         };
         match &outcome {
             Ok(answer) => tracing::debug!(%method, host, status = answer.status.as_u16(), "answered"),
@@ -152,7 +153,7 @@ impl Http {
     }
 
     fn client_for(&self, url: &Url) -> Result<&Client, HttpFault> {
-        let is_plain = url.scheme() == "http";
+        let is_plain = is_plain(url);
         let client = if is_plain { &self.plain } else { &self.secured };
         if let Some(client) = client.get() {
             return Ok(client);
@@ -242,8 +243,13 @@ async fn read(mut response: reqwest::Response, limit: usize) -> Answer {
     }
 }
 
+/// Whether it goes over plain http: to a loopback address, and through no proxy.
+fn is_plain(url: &Url) -> bool {
+    url.scheme() == "http"
+}
+
 /// Only an error while connecting proves that nothing was sent.
-fn classify(error: &reqwest::Error) -> HttpFault {
+fn classify(error: &reqwest::Error, through_proxy: bool) -> HttpFault {
     if error.is_builder() {
         HttpFault::NotSent("the request has no valid address")
     } else if !error.is_connect() {
@@ -252,6 +258,9 @@ fn classify(error: &reqwest::Error) -> HttpFault {
         HttpFault::Untrusted(why_untrusted(error))
     } else if error.is_timeout() {
         HttpFault::NotSent("the server did not take the connection in time")
+    } else if through_proxy {
+        // It may refuse, not be there, or not reach the server itself.
+        HttpFault::NotSent("the server cannot be reached through the proxy")
     } else {
         HttpFault::NotSent("the server cannot be reached")
     }

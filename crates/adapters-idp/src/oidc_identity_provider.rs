@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use http::StatusCode;
 use vestibule_domain::identifiers::{ClientId, InvalidParameter, RealmId, TenantId};
 use vestibule_domain::secret::{EnrolmentKey, Grant};
 use vestibule_domain::status::{Hint, Untrusted};
@@ -187,6 +188,9 @@ fn not_known(why: NotKnown) -> IdpError {
         NotKnown::Status(status) if status.is_server_error() => {
             IdpError::Unreachable(Hint::new(&format!("status {} for the metadata", status.as_u16())))
         }
+        NotKnown::Status(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => IdpError::Misconfigured(
+            Untrusted::Metadata("the server refuses to show them; a gateway may want extra headers"),
+        ),
         NotKnown::Status(_) => IdpError::Misconfigured(Untrusted::Metadata("the issuer publishes none")),
         NotKnown::Bad(why) => IdpError::Misconfigured(why),
     }

@@ -156,6 +156,19 @@ async fn metadata_and_keys_that_break_a_rule_stop_everything_before_anything_is_
         (METADATA, answer(404, "", ""), Untrusted, "the issuer publishes none"),
         (
             METADATA,
+            answer(401, "", ""),
+            Untrusted,
+            "a gateway may want extra headers",
+        ),
+        (
+            METADATA,
+            answer(403, "", "<html>"),
+            Untrusted,
+            "a gateway may want extra headers",
+        ),
+        (KEYS, answer(403, "", ""), Untrusted, "a gateway may want extra headers"),
+        (
+            METADATA,
             json(200, &padded("{}", MAX_BODY_BYTES + 1)),
             Untrusted,
             "it is too long",

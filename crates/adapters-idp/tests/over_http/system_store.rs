@@ -141,6 +141,32 @@ fn a_proxy_of_the_environment_is_never_asked() {
 }
 
 #[tokio::test]
+async fn a_proxy_that_refuses_or_is_not_there_is_named() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let ours = Ca::new();
+    let server = TlsServer::start(ours.sign(HOST)).await;
+    let listener = TcpListener::bind((HOST, 0)).await.unwrap();
+    let proxy = format!("http://{}", listener.local_addr().unwrap());
+    let refusing = tokio::spawn(async move {
+        let (mut client, _) = listener.accept().await.unwrap();
+        client.read_u8().await.unwrap();
+        client.write_all(b"HTTP/1.1 407 X\r\n\r\n").await.unwrap();
+        client.read_to_end(&mut Vec::new()).await.ok();
+    });
+    let settings = settings(&server.issuer_template())
+        .with_server_trust(ServerTrust::Only(ours.certificates()))
+        .with_proxy(proxy);
+    let device = Device::new(settings, "acme", 1);
+    for row in ["it refuses", "it is gone"] {
+        let IdpError::Unreachable(hint) = device.enroll().await.unwrap_err() else {
+            panic!("{row}");
+        };
+        assert_eq!(hint.as_str(), "the server cannot be reached through the proxy", "{row}");
+        refusing.abort();
+    }
+}
+
+#[tokio::test]
 async fn a_proxy_that_was_asked_for_tunnels_tls_and_sees_nothing_of_it() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let ours = Ca::new();
