@@ -22,7 +22,7 @@ fn refusal(grant: &'static str, (status, body): Said) -> ChangeAnswer {
 #[tokio::test]
 async fn a_refused_or_lost_code_keeps_the_key_and_is_never_sent_again() {
     // what is said, what the app is told, how many codes were asked for
-    let table: [(Said, StatusType, &str, Certainty, usize); 8] = [
+    let table: [(Said, StatusType, &str, Certainty, usize); 9] = [
         (
             (400, r#"{"error":"invalid_grant"}"#),
             CodeRefused,
@@ -46,6 +46,14 @@ async fn a_refused_or_lost_code_keeps_the_key_and_is_never_sent_again() {
         ),
         ((403, "<html>"), CodeRefused, "status 403", MayBeDone, 1),
         ((500, "<html>"), NotReachable, "status 500", MayBeDone, 2),
+        // A user exists by now: a wait is not told as *not done*, and its other words do not count.
+        (
+            (429, r#"{"error":"invalid_grant"}"#),
+            NotReachable,
+            "status 429",
+            MayBeDone,
+            2,
+        ),
         ((302, ""), Untrusted, "a redirect", MayBeDone, 2),
         ((200, "<html>"), Untrusted, "no JSON object", MayBeDone, 2),
         (

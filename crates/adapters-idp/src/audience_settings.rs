@@ -51,7 +51,7 @@ impl AudienceSettings {
     }
 }
 
-/// Each once, and with a scope of its own.
+/// Each once, and with a scope of one word.
 pub(crate) fn check_audiences(audiences: &[AudienceSettings]) -> Result<(), InvalidSetting> {
     let invalid = |why| {
         Err(InvalidSetting {

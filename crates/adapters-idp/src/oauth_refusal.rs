@@ -70,10 +70,8 @@ impl Refusal {
 
     /// Whether the server itself says that the proof's time was wrong.
     pub(crate) fn says_stale_proof(&self) -> bool {
-        self.may_be_a_stale_proof()
-            && ["not active", "iat", "expired", "stale", "too old", "clock"]
-                .iter()
-                .any(|word| self.hints_at(word))
+        let words = ["not active", "expired", "stale", "too old", "clock"];
+        self.may_be_a_stale_proof() && (self.names_the_claim("iat") || words.iter().any(|words| self.hints_at(words)))
     }
 
     /// Whether the refusal concerns the proof, and so says nothing about the grant.
@@ -83,6 +81,14 @@ impl Refusal {
                 self.code.as_str(),
                 "invalid_grant" | "invalid_request" | "invalid_token"
             ) && self.hints_at("DPoP"))
+    }
+
+    /// As a word of its own: `iat` stands in `associated`, too.
+    fn names_the_claim(&self, claim: &str) -> bool {
+        self.hint.as_ref().is_some_and(|hint| {
+            hint.split(|character: char| !character.is_ascii_alphanumeric())
+                .any(|word| word.eq_ignore_ascii_case(claim))
+        })
     }
 
     fn hints_at(&self, words: &str) -> bool {
@@ -113,6 +119,8 @@ mod tests {
         let table = [
             ("invalid_dpop_proof", "", (true, false, true)),
             ("invalid_dpop_proof", "iat is too old", (true, true, true)),
+            ("invalid_dpop_proof", "wrong claim (iat)", (true, true, true)),
+            ("invalid_dpop_proof", "no associated key", (true, false, true)),
             ("invalid_request", "DPoP proof is not active", (true, true, true)),
             (
                 "invalid_request",
