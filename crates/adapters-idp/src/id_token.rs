@@ -125,6 +125,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::signed_token::MAX_TOKEN_BYTES;
 
     const NOW_S: i64 = 1_800_000_000;
     const ISSUER: &str = "https://idp.example/realms/acme";
@@ -295,6 +296,22 @@ mod tests {
             let fault = check(&signer, &token, Nonce::Sent("n1"), NOW_S).await.err();
             assert!(matches!(fault, Some(TokenFault::Malformed(_))), "{fault:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_token_is_looked_at_up_to_its_greatest_length() {
+        let signer = Signer::new();
+        let token = |bytes| signer.sign(header(), claims("unknown", json!("x".repeat(bytes))));
+        let (mut bytes, mut longest) = (0, token(0));
+        // Three bytes of claims make four of the token.
+        while longest.len() < MAX_TOKEN_BYTES - 3 {
+            bytes += (MAX_TOKEN_BYTES - longest.len()) * 3 / 4;
+            longest = token(bytes);
+        }
+        assert!(longest.len() <= MAX_TOKEN_BYTES);
+        assert!(check(&signer, &longest, Nonce::Sent("n1"), NOW_S).await.is_ok());
+        let too_long = check(&signer, &token(bytes + 6), Nonce::Sent("n1"), NOW_S).await;
+        assert_eq!(too_long.unwrap_err(), TokenFault::Malformed("it is too long"));
     }
 
     #[tokio::test]

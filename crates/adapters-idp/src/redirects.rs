@@ -290,6 +290,14 @@ mod tests {
                 "{query}"
             );
         }
+        for (bytes, taken) in [(MAX_CODE_BYTES, true), (MAX_CODE_BYTES + 1, false)] {
+            let query = format!("code={}&state=s1&{ISSUER}", "c".repeat(bytes));
+            assert_eq!(
+                outcome(302, &format!("{REDIRECT_URI}?{query}"), true).is_ok(),
+                taken,
+                "{bytes}"
+            );
+        }
         let in_fragment = format!("{REDIRECT_URI}#code=c&state=s1&{ISSUER}");
         assert_eq!(outcome(302, &in_fragment, true), Err(BadRedirect::Fragment));
     }

@@ -313,6 +313,20 @@ mod tests {
     }
 
     #[test]
+    fn a_refresh_token_that_is_too_long_to_be_kept_is_none() {
+        for (bytes, kept) in [(MAX_REFRESH_TOKEN_BYTES, true), (MAX_REFRESH_TOKEN_BYTES + 1, false)] {
+            for end in ["}", ","] {
+                let body = format!(r#"{{"refresh_token":"{}"{end}"#, "r".repeat(bytes));
+                assert_eq!(
+                    read(&body, None).refresh_token.is_some(),
+                    kept,
+                    "{bytes} bytes, then {end}"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn a_flawed_answer_is_not_used_but_its_refresh_token_is_kept() {
         let whole = r#"{"access_token":"at","token_type":"bearer","refresh_token":"rt"}"#;
         for flaw in [Flaw::Cut, Flaw::TooLong, Flaw::TooManyHeaderFields] {

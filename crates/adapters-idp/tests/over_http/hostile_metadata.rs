@@ -245,6 +245,18 @@ async fn metadata_and_keys_that_break_a_rule_stop_everything_before_anything_is_
 }
 
 #[tokio::test]
+async fn a_server_that_takes_no_proofs_of_ours_gets_none() {
+    let (stub, device) = stub_and_device().await;
+    let more = r#","dpop_signing_alg_values_supported":["RS256","PS256"]"#;
+    stub.answer(METADATA, json(200, &metadata(stub.port, more)));
+    let (status, shown) = told(&device.enroll().await.unwrap_err());
+    assert_eq!(status, StatusType::UntrustedResponse);
+    assert!(shown.contains("it does not take proofs with ES256"), "{shown}");
+    assert!(stub.requests().iter().all(|request| request.header("dpop").is_none()));
+    assert_eq!(stub.count("/auth"), 0);
+}
+
+#[tokio::test]
 async fn what_only_just_keeps_a_limit_is_taken() {
     let limits = (MAX_HEADER_FIELDS, MAX_BODY_BYTES, MAX_JWKS_BYTES, MAX_KEYS);
     assert_eq!(limits, (64, 1024 * 1024, 256 * 1024, 64));
