@@ -35,7 +35,7 @@ impl Vault {
     }
 
     /// Opens with a credential that may be a guess.
-    async fn try_credential(
+    pub(super) async fn try_credential(
         &self,
         record: &ProvenRecord,
         credential: &Credential,

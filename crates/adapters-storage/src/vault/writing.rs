@@ -45,7 +45,8 @@ impl Vault {
         }
     }
 
-    /// An earlier try of the same write stands, sealed anew with a data key of its own.
+    /// An earlier try of the same write stands, sealed anew with a data key of its own. Nothing says that it was made with
+    /// this password, so opening it is a guess like any other.
     async fn key_of_earlier_try(
         &self,
         bytes: Vec<u8>,
@@ -59,7 +60,11 @@ impl Vault {
         let sealed = ProvenRecord::peek(&bytes)?;
         let device_key = DeviceKeyId(sealed.protection.device_key_id);
         let proven = ProvenRecord::prove(bytes, sealed, &self.device.index_key(device_key).await?)?;
-        let (_, key) = self.open_with_credential(&proven, credential).await?;
-        Ok(key)
+        match self.try_credential(&proven, credential).await {
+            Ok((_, key)) => Ok(key),
+            // The write stands: nobody may take it for not done. Repeated, it is found standing again.
+            Err(StorageError::Unavailable(_) | StorageError::LockedOut(_)) => Err(StorageError::Unclear),
+            Err(error) => Err(error),
+        }
     }
 }

@@ -62,6 +62,50 @@ async fn what_does_not_re_open_replaces_nothing() {
     assert_eq!(text(&sound, &first).await, "one");
 }
 
+/// A device key that is locked after some records' shares.
+struct Locking {
+    inner: MemoryDeviceKey,
+    shares_left: Mutex<u8>,
+}
+
+#[async_trait]
+impl DeviceKey for Locking {
+    async fn id(&self) -> Result<Lookup<DeviceKeyId>, DeviceKeyError> {
+        self.inner.id().await
+    }
+
+    async fn make(&self) -> Result<DeviceKeyId, DeviceKeyError> {
+        self.inner.make().await
+    }
+
+    async fn derive(&self, label: &'static str, context: &[u8]) -> Result<Zeroizing<[u8; 32]>, DeviceKeyError> {
+        if label == "wrap" {
+            let mut left = self.shares_left.lock().unwrap();
+            *left = left.checked_sub(1).ok_or(DeviceKeyError::Unavailable("locked"))?;
+        }
+        self.inner.derive(label, context).await
+    }
+
+    async fn machine(&self) -> Result<Option<[u8; 32]>, DeviceKeyError> {
+        self.inner.machine().await
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_stands_is_never_told_as_not_done_because_its_key_cannot_be_had_now() {
+    let (sound, store) = vault();
+    let first = header(1, "app", active());
+    let _ = begin(&sound, &first, "one").await;
+    // Two shares to seal and to prove it; the third would open what an earlier try of the same write left.
+    let locking = Locking {
+        inner: device(),
+        shares_left: Mutex::new(2),
+    };
+    let vault = Vault::new(store, Arc::new(locking), clock(), HashedEntropy::new(2));
+    let repeated = write(&vault, None, &first, sealed("one")).await;
+    assert_eq!(repeated.unwrap_err(), StorageError::Unclear);
+}
+
 /// A byte store that gives an old state once, as a read does that began before a write and ended after it.
 struct Overtaken {
     inner: MemoryByteStore,
