@@ -21,6 +21,9 @@ pub const DELAYS: [Duration; 5] = [
 /// The longest delay: also for a count that is missing or was tampered with.
 pub const LONGEST_DELAY: Duration = Duration::from_secs(60 * 60);
 
+/// So much of a delay must have passed before it is noted: each note is a durable write.
+pub const NOTED_STEP: Duration = Duration::from_secs(60);
+
 /// One instant on both clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
@@ -37,6 +40,8 @@ pub struct Guesses {
     pub started: u32,
     /// Guesses that were proven wrong.
     pub failed: u32,
+    /// How much of the delay had passed when this was noted.
+    pub passed: Duration,
     /// When this was noted.
     pub noted: Moment,
 }
@@ -48,6 +53,7 @@ impl Guesses {
         Self {
             started: 0,
             failed: 0,
+            passed: Duration::ZERO,
             noted: now,
         }
     }
@@ -59,6 +65,7 @@ impl Guesses {
         Self {
             started: guesses,
             failed: guesses,
+            passed: Duration::ZERO,
             noted: now,
         }
     }
@@ -74,6 +81,7 @@ impl Guesses {
     pub fn begun(self, now: Moment) -> Self {
         Self {
             started: self.count().saturating_add(1),
+            passed: Duration::ZERO,
             noted: now,
             ..self
         }
@@ -84,6 +92,7 @@ impl Guesses {
     pub const fn proven_wrong(self, now: Moment) -> Self {
         Self {
             failed: self.failed.saturating_add(1),
+            passed: Duration::ZERO,
             noted: now,
             ..self
         }
@@ -92,15 +101,29 @@ impl Guesses {
     /// How long the next guess must wait; `None` when it may be made now.
     #[must_use]
     pub fn wait_left(&self, now: Moment) -> Option<Duration> {
-        let left = delay_after(self.count()).saturating_sub(elapsed(self.noted, now));
+        let passed = self.passed.saturating_add(elapsed(self.noted, now));
+        let left = delay_after(self.count()).saturating_sub(passed);
         (!left.is_zero()).then_some(left)
     }
 
-    /// The same guesses noted anew, where the wall clock went back behind the note: the delay begins again. Without this
-    /// a date that was once set far ahead, and put right since, would lock the record until that date.
+    /// The same guesses noted anew, where that helps an honest owner:
+    /// - The wall clock went back behind the note. Without this a date that was once set far ahead, and put right since,
+    ///   would lock the record until that date. Nothing passed since the note.
+    /// - The device was booted. Without this a boot that goes on for as long as the one before would be taken for that one,
+    ///   and the time in it for none.
+    /// - A [`NOTED_STEP`] has passed. Without this a device that is never on for as long as the delay would be locked for
+    ///   ever. It gives nothing away: each note begins where the last one ended, so no time is noted twice, and a delay
+    ///   still lasts as long as the device must run. A delay that has passed is noted too: a boot would bring it back.
     #[must_use]
     pub fn noted_anew(self, now: Moment) -> Option<Self> {
-        (now.wall < self.noted.wall).then_some(Self { noted: now, ..self })
+        let passed = elapsed(self.noted, now);
+        let is_over = self.passed >= delay_after(self.count());
+        let went_back = now.wall < self.noted.wall || now.boot < self.noted.boot;
+        (!is_over && (went_back || passed >= NOTED_STEP)).then_some(Self {
+            passed: self.passed.saturating_add(passed),
+            noted: now,
+            ..self
+        })
     }
 
     fn count(&self) -> u32 {
@@ -151,6 +174,7 @@ mod tests {
         Guesses {
             started,
             failed,
+            passed: Duration::ZERO,
             noted: at(1_000_000, 10_000),
         }
     }
@@ -255,6 +279,7 @@ mod tests {
         let one_less = Guesses {
             started: not_known.started - 1,
             failed: 0,
+            passed: Duration::ZERO,
             noted: now,
         };
         assert_ne!(one_less.wait_left(now), Some(LONGEST_DELAY), "no more than it needs");
@@ -264,7 +289,31 @@ mod tests {
     fn a_date_that_went_back_behind_the_note_begins_the_delay_anew() {
         let noted = guesses(9, 9);
         assert_eq!(noted.noted_anew(at(1_000_000, 10_000)), None);
-        assert_eq!(noted.noted_anew(at(1_000_001, 0)), None);
+        let booted = noted.noted_anew(at(1_000_030, 20)).unwrap();
+        assert_eq!(
+            (booted.passed, booted.noted),
+            (Duration::from_secs(20), at(1_000_030, 20))
+        );
+        assert_eq!(
+            noted.noted_anew(at(1_000_059, 10_059)),
+            None,
+            "no write for less than a minute"
+        );
+        assert_eq!(
+            guesses(4, 4).noted_anew(at(2_000_000, 2_000_000)),
+            None,
+            "there is no delay"
+        );
+        let over = noted.noted_anew(at(2_000_000, 20_000)).unwrap();
+        assert_eq!(over.wait_left(at(2_000_001, 0)), None, "a boot does not bring it back");
+        assert_eq!(over.noted_anew(at(3_000_000, 30_000)), None, "and it is noted once");
+        let minute = at(1_000_060, 10_060);
+        let looked = noted.noted_anew(minute).unwrap();
+        assert_eq!((looked.passed, looked.noted), (NOTED_STEP, minute));
+        assert_eq!(
+            (looked.begun(minute).passed, looked.proven_wrong(minute).passed),
+            (Duration::ZERO, Duration::ZERO)
+        );
         let put_right = at(500_000, 10_001);
         let anew = noted.noted_anew(put_right).unwrap();
         assert_eq!(
@@ -290,7 +339,7 @@ mod tests {
         fn no_wait_is_longer_than_its_delay_and_more_guesses_never_wait_less(
             started in 0_u32..12, failed in 0_u32..12, noted in moment(), now in moment(),
         ) {
-            let guesses = Guesses { started, failed, noted };
+            let guesses = Guesses { started, failed, passed: Duration::ZERO, noted };
             let left = guesses.wait_left(now).unwrap_or_default();
             prop_assert!(left <= delay_after(started.max(failed)));
             prop_assert!(guesses.begun(noted).wait_left(now) >= guesses.wait_left(now));
@@ -298,10 +347,31 @@ mod tests {
         }
 
         #[test]
+        fn however_often_it_is_noted_no_more_has_passed_than_the_device_has_run(
+            steps in prop::collection::vec((0_u64..1_500_000, any::<bool>(), prop::option::of(any::<i64>())), 1..20),
+        ) {
+            let mut now = at(1_000_000, 10_000);
+            let mut guesses = Guesses { started: 9, failed: 9, passed: Duration::ZERO, noted: now };
+            let mut ran = Duration::ZERO;
+            for (ran_ms, boots, set) in steps {
+                let step = Duration::from_millis(ran_ms);
+                if boots {
+                    now.boot = BootTime::from_ms(0);
+                }
+                now = Moment { wall: set.map_or(now.wall, WallTime::from_unix_ms).after(step), boot: now.boot.after(step) };
+                ran = ran.saturating_add(step);
+                prop_assert!(guesses.wait_left(now).unwrap_or_default() >= LONGEST_DELAY.saturating_sub(ran));
+                let left = guesses.wait_left(now);
+                guesses = guesses.noted_anew(now).unwrap_or(guesses);
+                prop_assert_eq!(guesses.wait_left(now), left, "a note changes nothing at its moment");
+            }
+        }
+
+        #[test]
         fn neither_a_boot_nor_a_date_shortens_what_is_left(
             started in 0_u32..12, noted in moment(), ran_ms in 0_u64..7_200_000, wall in any::<i64>(),
         ) {
-            let guesses = Guesses { started, failed: 0, noted };
+            let guesses = Guesses { started, failed: 0, passed: Duration::ZERO, noted };
             let ran = Duration::from_millis(ran_ms);
             let honest = Moment { wall: noted.wall.after(ran), boot: noted.boot.after(ran) };
             let booted = Moment { wall: WallTime::from_unix_ms(wall), boot: BootTime::from_ms(ran_ms) };

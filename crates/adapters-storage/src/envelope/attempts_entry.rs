@@ -3,13 +3,17 @@
 //! ```text
 //! entry   = counts || mac
 //! counts  = one deterministic CBOR map: version, slot id, write id, and one line for each record that lay at the slot
-//! line    = [record id, begun, failed, wall clock in ms, time since boot in ms]
+//! line    = [record id, begun, failed, wall clock in ms, time since boot in ms, what had passed of the delay in ms]
+//!           (the last one only where it is not zero)
 //! mac key = HKDF-Expand(index, "attempts" || slot id, 32)
 //! mac     = HMAC-SHA-256(mac key, counts)
 //! ```
 //!
 //! Each record has a line of its own: a new user of a slot begins without the old one's wrong guesses, and an old one that
 //! was put back still has them. So replacing a record and putting it back buys no guess.
+
+use core::num::NonZeroU64;
+use core::time::Duration;
 
 use minicbor::{CborLen, Decode, Encode};
 use vestibule_domain::identifiers::RecordId;
@@ -39,7 +43,7 @@ pub(crate) struct AttemptsEntry {
     /// Random, so that two writers never write the same bytes: each knows whether its own stand.
     #[cbor(n(2), with = "minicbor::bytes")]
     write_id: [u8; 16],
-    /// In the order in which they came.
+    /// The one that is forgotten first is in front.
     #[n(3)]
     lines: Vec<Line>,
 }
@@ -57,6 +61,8 @@ struct Line {
     wall_ms: i64,
     #[n(4)]
     boot_ms: u64,
+    #[n(5)]
+    passed_ms: Option<NonZeroU64>,
 }
 
 impl AttemptsEntry {
@@ -97,11 +103,18 @@ impl AttemptsEntry {
         Some(Guesses {
             started: line.started,
             failed: line.failed,
+            passed: Duration::from_millis(line.passed_ms.map_or(0, NonZeroU64::get)),
             noted: Moment {
                 wall: WallTime::from_unix_ms(line.wall_ms),
                 boot: BootTime::from_ms(line.boot_ms),
             },
         })
+    }
+
+    /// The same counts, this record's being forgotten last of all that are there.
+    pub(crate) fn forgotten_last(mut self, record: RecordId) -> Self {
+        self.lines.sort_by_key(|line| line.record_id == *record.as_bytes());
+        self
     }
 
     /// The same counts with these of one record. Where there are too many, the record that came first is forgotten.
@@ -112,6 +125,7 @@ impl AttemptsEntry {
             failed: guesses.failed,
             wall_ms: guesses.noted.wall.unix_ms(),
             boot_ms: guesses.noted.boot.ms(),
+            passed_ms: NonZeroU64::new(u64::try_from(guesses.passed.as_millis()).unwrap_or(u64::MAX)),
         };
         self.write_id = write_id;
         match self.lines.iter_mut().find(|known| known.record_id == line.record_id) {
@@ -142,6 +156,7 @@ mod tests {
         Guesses {
             started,
             failed: u32::MAX,
+            passed: Duration::from_millis(u64::MAX),
             noted: Moment {
                 wall: WallTime::from_unix_ms(i64::MIN),
                 boot: BootTime::from_ms(u64::MAX),

@@ -27,6 +27,8 @@ pub(super) struct Counter {
     name: StoreName,
     slot: RecordHandle,
     record: RecordId,
+    /// The record at the slot that a new one is about to replace: its count is not the one that makes room.
+    standing: Option<RecordId>,
     index: IndexKey,
 }
 
@@ -38,7 +40,8 @@ struct Decision<T> {
 
 impl Vault {
     /// How long a password would not be tried; `None` when it would be. A count that is not known begins its delay here:
-    /// nobody would ask for a password that is locked out, and it would never end.
+    /// nobody would ask for a password that is locked out, and it would never end. What has passed of a delay is noted
+    /// here too, so that a device that never runs as long as the delay is not locked for ever.
     pub(super) async fn lock_out(&self, record: &ProvenRecord) -> Result<Option<Duration>, StorageError> {
         match record.header.mode {
             AuthenticationMode::Password => {}
@@ -82,7 +85,11 @@ impl Vault {
 
     /// Begins to count for a record that is about to be sealed. What is counted already stays.
     pub(super) async fn begin_to_count(&self, header: &Header, device_key: DeviceKeyId) -> Result<(), StorageError> {
-        let counter = self.counter(header, device_key).await?;
+        let mut counter = self.counter(header, device_key).await?;
+        counter.standing = match self.find(counter.slot).await {
+            Ok(Lookup::Present(standing)) => Some(standing.record.header.record_id),
+            Ok(Lookup::Absent) | Err(_) => None,
+        };
         let begin_to_count = |guesses: Option<Guesses>, now| Decision {
             write: guesses.is_none().then_some(Guesses::none(now)),
             then: (),
@@ -101,6 +108,7 @@ impl Vault {
             name: record_names::name_of_attempts(slot)?,
             slot,
             record: header.record_id,
+            standing: None,
             index: self.device.index_key(device_key).await?,
         })
     }
@@ -113,24 +121,28 @@ impl Vault {
     ) -> Result<T, StorageError> {
         let mut sent: Option<(Vec<u8>, T)> = None;
         for _ in 0..MAX_SENDS_OF_ONE_COUNT {
-            let (entry, loaded) = self.entry(counter).await?;
-            match (sent.take(), &loaded) {
-                // The answer to our write was lost, but it stands.
-                (Some((bytes, answer)), Some(loaded)) if bytes == loaded.bytes => return Ok(answer),
-                (Some(_) | None, Some(_) | None) => {}
+            let (mut entry, loaded) = self.entry(counter).await?;
+            if let Some(standing) = counter.standing {
+                entry = entry.forgotten_last(standing);
             }
-            let decision = decide(entry.guesses(counter.record), self.now());
-            let Some(guesses) = decision.write else {
-                return Ok(decision.then);
+            let (bytes, then) = match sent.take() {
+                // The answer to our write was lost. It can be seen, but only an answer says that it outlasts a power cut:
+                // the very same bytes once more, over themselves.
+                Some((bytes, then)) if loaded.as_ref().is_some_and(|loaded| loaded.bytes == bytes) => (bytes, then),
+                Some(_) | None => {
+                    let Decision { write, then } = decide(entry.guesses(counter.record), self.now());
+                    let Some(guesses) = write else {
+                        return Ok(then);
+                    };
+                    let entry = entry.with(counter.record, guesses, self.make_write_id()?);
+                    (entry.seal(&counter.index)?, then)
+                }
             };
-            let bytes = entry
-                .with(counter.record, guesses, self.make_write_id()?)
-                .seal(&counter.index)?;
             let expected = loaded.map(|loaded| loaded.revision);
             match self.store.replace(counter.name.clone(), expected, bytes.clone()).await {
-                Ok(_) => return Ok(decision.then),
+                Ok(_) => return Ok(then),
                 Err(ByteStoreError::Unavailable(why)) => return Err(StorageError::Unavailable(why)),
-                Err(_) => sent = Some((bytes, decision.then)),
+                Err(_) => sent = Some((bytes, then)),
             }
         }
         Err(StorageError::Unavailable(
@@ -173,10 +185,9 @@ fn look(guesses: Option<Guesses>, now: Moment) -> Decision<Option<Duration>> {
             then: Some(LONGEST_DELAY),
         };
     };
-    let wait = guesses.wait_left(now);
     Decision {
-        write: wait.and_then(|_| guesses.noted_anew(now)),
-        then: wait,
+        write: guesses.noted_anew(now),
+        then: guesses.wait_left(now),
     }
 }
 

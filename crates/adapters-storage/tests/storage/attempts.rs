@@ -200,6 +200,16 @@ async fn a_guess_whose_count_stands_is_made_though_the_answer_was_lost_and_count
 }
 
 #[tokio::test]
+async fn a_guess_whose_count_can_be_seen_and_may_not_last_is_not_made() {
+    let store = guarded().await;
+    for _ in 0..3 {
+        store.plan(&[Fate::DoneButUnanswered, Fate::Refused]);
+        let refused = guess(&vault_in(&store), "battery staple").await.unwrap_err();
+        assert!(matches!(refused, StorageError::Unavailable(_)), "{refused:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_process_that_ends_in_the_middle_of_a_guess_has_made_it() {
     let store = guarded().await;
     let _count_of_the_seal = store.counted.notified().await;

@@ -309,6 +309,58 @@ async fn replacing_a_record_and_putting_it_back_buys_no_guess() {
 }
 
 #[tokio::test]
+async fn a_record_is_not_locked_by_replacements_that_were_put_back_again_and_again() {
+    let guarded = Guarded::new().await;
+    let slot = handle(&guarded.vault, &guarded.header).await;
+    for number in 0x20..0x2a {
+        let standing = revision_of(&guarded.vault, slot).await;
+        let aside = guarded.vault.keep_aside(slot, standing.clone()).await.unwrap();
+        let new = in_mode(AuthenticationMode::Password, header(number, "app", enrolling()));
+        let content = sealed_under("new", password("another one"));
+        let written = write(&guarded.vault, Some(&standing), &new, content).await.unwrap();
+        guarded.vault.put_back(aside, Some(written.revision)).await.unwrap();
+    }
+    assert_eq!(guarded.wait().await, 0);
+}
+
+#[tokio::test]
+async fn a_password_tried_by_writing_the_same_record_once_more_is_counted() {
+    let guarded = Guarded::new().await;
+    for guess in 1..=FIRST_DELAYED_GUESS {
+        let content = sealed_under("text", password(WRONG));
+        let refused = write(&guarded.vault, None, &guarded.header, content).await.unwrap_err();
+        assert_eq!(refused, StorageError::WrongCredential, "guess {guess}");
+    }
+    let content = sealed_under("text", password(RIGHT));
+    let unclear = write(&guarded.vault, None, &guarded.header, content).await.unwrap_err();
+    assert_eq!(
+        unclear,
+        StorageError::Unclear,
+        "it stands, and its password is not looked at"
+    );
+    assert_eq!(guarded.wait().await, 30);
+}
+
+#[tokio::test]
+async fn a_device_that_runs_for_twenty_minutes_a_day_is_not_locked_for_ever() {
+    let mut guarded = Guarded::new().await;
+    guarded.guess_wrong(5).await;
+    for wait in [30, 60, 300, 900] {
+        guarded.clock.advance(s(wait));
+        guarded.guess_wrong(1).await;
+    }
+    for left in [2400, 1200, 0] {
+        assert_eq!(guarded.told().await, left + 1200);
+        guarded.clock.advance(s(1200));
+        assert_eq!(guarded.told().await, left);
+        guarded.clock.reboot();
+        guarded.clock.set_wall(guarded.clock.wall().after(s(80_000)));
+        guarded.restart();
+    }
+    assert_eq!(guarded.wait().await, 0);
+}
+
+#[tokio::test]
 async fn a_new_identity_does_not_inherit_the_wrong_guesses_at_the_old_one() {
     let guarded = Guarded::new().await;
     guarded.guess_wrong(5).await;
