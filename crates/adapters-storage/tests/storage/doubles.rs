@@ -4,10 +4,12 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use vestibule_adapters_storage::{MemoryByteStore, MemoryDeviceKey, Vault};
+use vestibule_domain::authentication_mode::AuthenticationMode;
+use vestibule_domain::lockout::FIRST_DELAYED_GUESS;
 use vestibule_domain::record::{Lookup, Revision};
 use vestibule_ports::{
-    ByteStore, ByteStoreError, DeviceKey, DeviceKeyError, DeviceKeyId, Loaded, NamesPage, Replaced, StorageError,
-    StoreName,
+    ByteStore, ByteStoreError, DeviceKey, DeviceKeyError, DeviceKeyId, Key, Loaded, NamesPage, Replaced, SecureStorage,
+    StorageError, StoreName,
 };
 use zeroize::Zeroizing;
 
@@ -104,6 +106,27 @@ async fn a_write_that_stands_is_never_told_as_not_done_because_its_key_cannot_be
     let vault = Vault::new(store, Arc::new(locking), clock(), HashedEntropy::new(2));
     let repeated = write(&vault, None, &first, sealed("one")).await;
     assert_eq!(repeated.unwrap_err(), StorageError::Unclear);
+}
+
+#[tokio::test]
+async fn a_device_key_that_is_locked_costs_no_guess() {
+    let store = Arc::new(MemoryByteStore::default());
+    let sound = vault_on(store.clone(), device()).with_settings(cheap());
+    let first = in_mode(AuthenticationMode::Password, header(1, "app", active()));
+    let _ = write(&sound, None, &first, sealed_under("one", password("correct horse")))
+        .await
+        .unwrap();
+    let locking = Locking {
+        inner: device(),
+        shares_left: Mutex::new(0),
+    };
+    let locked = Vault::new(store, Arc::new(locking), clock(), HashedEntropy::new(2)).with_settings(cheap());
+    let right = || Key::Credential(password("correct horse"));
+    for _ in 0..=FIRST_DELAYED_GUESS {
+        let refused = locked.open(place(&first), right()).await.unwrap_err();
+        assert_eq!(refused, StorageError::Unavailable("locked"));
+    }
+    assert!(sound.open(place(&first), right()).await.is_ok());
 }
 
 /// A byte store that gives an old state once, as a read does that began before a write and ended after it.
