@@ -37,7 +37,6 @@ fn every_life(kind: IdpKind, faults: usize) {
         live(kind, &plan);
         lives += 1;
     }
-    println!("{lives} lives, {kind:?}");
     assert!(lives > 1_000, "only {lives} lives of {kind:?}");
 }
 

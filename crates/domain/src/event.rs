@@ -168,7 +168,12 @@ impl EnrollAnonymousUserEvent {
         self
     }
 
-    /// The same, taking the place of a user that stands there. That user is lost to this device.
+    /// The same, taking the place of what stands there, by its user, or by its handle where it cannot be read. What stood
+    /// there is lost to this device once the new user stands; where the IdP certainly did nothing it stands there again.
+    ///
+    /// What cannot be read (damaged, of a newer version, or without its device key) is kept and put back as it is, if the
+    /// storage can move bytes that it cannot read; the vault can. With one that cannot it is lost at once. A record that
+    /// has become readable since the app was told that it is not is another one than the app named: `InvalidUserId`.
     #[must_use]
     pub fn replacing(mut self, record: impl Into<RecordRef>) -> Self {
         self.replace = Some(record.into());
@@ -253,6 +258,9 @@ pub enum DeletionCredential {
 
 /// Deletes a user or a record from this device. Accepted in `ActivationRequired` (an unfinished enrolment) and
 /// `LoginRequired`.
+///
+/// What cannot be read is deleted by its handle, as it was listed. Deleting an unfinished enrolment puts back what it
+/// replaced. A user that has a record at each of two clients is named by the handle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeleteUserEvent {
     /// What is deleted.

@@ -26,6 +26,7 @@ pub(super) struct Unfinished {
     deletions: Vec<Slot>,
     revocations: Vec<RecordHandle>,
     asides: Vec<(ListedRecord, Header)>,
+    unreadable_copies: Vec<ListedRecord>,
 }
 
 /// Reads every record. Only what was proven counts as absent.
@@ -46,7 +47,10 @@ pub(super) async fn read_records(core: &Core) -> Result<Records, Cause> {
         }
         match page.next {
             Some(next) => after = Some(next),
-            None => return Ok(records),
+            None => {
+                records.find_unreadable_copies();
+                return Ok(records);
+            }
         }
     }
 }
@@ -54,7 +58,10 @@ pub(super) async fn read_records(core: &Core) -> Result<Records, Cause> {
 impl Records {
     fn sort_in(&mut self, listed: ListedRecord) {
         match &listed.header {
-            Err(_) => self.holdings = Holdings::PerhapsUsers,
+            Err(_) => {
+                self.holdings = Holdings::PerhapsUsers;
+                self.unfinished.unreadable_copies.push(listed.clone());
+            }
             Ok(header) if listed.aside => {
                 let header = header.clone();
                 self.unfinished.asides.push((listed, header));
@@ -70,6 +77,21 @@ impl Records {
             },
         }
         self.known.push(KnownRecord::from_listed(&listed));
+    }
+
+    /// Of what cannot be read, what is a copy of something that a user has replaced. Only its place says so.
+    fn find_unreadable_copies(&mut self) {
+        let known = &self.known;
+        let is_replaced = |listed: &ListedRecord| {
+            let original = place_of_unreadable_copy(listed.handle);
+            known
+                .iter()
+                .any(|known| known.handle == original && known.user().is_some())
+        };
+        self.unfinished.unreadable_copies.retain(is_replaced);
+        let copies = &self.unfinished.unreadable_copies;
+        self.known
+            .retain(|known| copies.iter().all(|copy| copy.handle != known.handle));
     }
 }
 
@@ -87,6 +109,9 @@ pub(super) fn finish_in_background(cx: FlowContext, unfinished: Unfinished) {
         for (aside, header) in unfinished.asides {
             remove_superseded(&cx.core, &aside, &header).await;
         }
+        for copy in unfinished.unreadable_copies {
+            remove_superseded_copy(&cx.core, copy).await;
+        }
     });
 }
 
@@ -99,6 +124,18 @@ async fn remove_superseded(core: &Core, aside: &ListedRecord, header: &Header) {
     let superseded = standing.header.record_id != header.record_id && standing.header.stage.user().is_some();
     if superseded && let Err(error) = storage.remove(aside.handle, aside.revision.clone()).await {
         tracing::info!(%error, "a copy kept aside is left for later");
+    }
+}
+
+/// The same of a copy that cannot be read.
+async fn remove_superseded_copy(core: &Core, copy: ListedRecord) {
+    let storage = &core.ports.storage;
+    let original = Place::Handle(place_of_unreadable_copy(copy.handle));
+    if let Ok(Lookup::Present(standing)) = storage.describe(original).await
+        && standing.header.stage.user().is_some()
+        && let Err(error) = storage.remove(copy.handle, copy.revision).await
+    {
+        tracing::info!(%error, "a copy that cannot be read is left for later");
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
-use vestibule_domain::identifiers::UserIdentifier;
+use vestibule_domain::identifiers::{RecordHandle, UserIdentifier};
 use vestibule_domain::instant::WallTime;
 use vestibule_domain::notification::Notification;
 use vestibule_domain::record::{Header, Place, Revision};
@@ -232,6 +232,15 @@ impl Ledger {
     /// The state from now on, until the SDK is gone.
     pub(crate) fn states(&self) -> watch::Receiver<SdkState> {
         self.states.subscribe()
+    }
+
+    /// Whether the app was told last that what lies there cannot be read. Once it can, it is another record than the app
+    /// named by that handle.
+    pub(crate) fn is_told_unreadable(&self, handle: RecordHandle) -> bool {
+        let known = &self.memory().known;
+        known
+            .iter()
+            .any(|known| known.handle == handle && known.content.is_err())
     }
 
     /// The records that were last read.

@@ -30,8 +30,11 @@ fn unreadable(why: Unreadable) -> (World, RecordHandle) {
 }
 
 async fn replace(sdk: &Sdk, named: RecordHandle) -> Result<SdkState, Failure> {
-    if sdk.state() == SdkState::NotStarted {
-        sdk.send(StartEvent::new("replacing", "1", "en")).await?;
+    let started = sdk.send(StartEvent::new("replacing", "1", "en")).await?;
+    // An app looks before it sends again what failed: by now the new user may stand under that handle.
+    let stands = |known: &vestibule::KnownRecord| known.handle == named && known.user().is_some();
+    if started.outcome.known.iter().any(stands) {
+        return Ok(SdkState::LoggedIn);
     }
     let event = EnrollAnonymousUserEvent::new("acme", AuthenticationMode::No).replacing(named);
     sdk.send(event).await.map(|answer| answer.sdk_state)
@@ -118,6 +121,56 @@ fn deleting_the_unfinished_enrolment_puts_it_back() {
         assert_eq!(deleted.unwrap().unwrap(), SdkState::LoginRequired, "{why:?}");
         assert_eq!(on_disk(&world), [(named, Err(why))], "{why:?}");
     }
+}
+
+/// Two processes replace it under every fault and pair of faults, the third one without.
+#[test]
+fn whatever_fails_it_stands_there_again_or_the_new_user_stands() {
+    let mut lives = 0;
+    for plan in FaultPlan::enumerate(2) {
+        let (world, named) = unreadable(Unreadable::NewerFormat);
+        plan.use_clock(std::sync::Arc::new(world.clock.clone()));
+        for _ in 0..2 {
+            let _ = world.process(&plan, |sdk| async move { replace(&sdk, named).await });
+            world.clock.advance(std::time::Duration::from_secs(10));
+            let lies = on_disk(&world);
+            let kept = lies.iter().any(|(_, what)| *what == Err(Unreadable::NewerFormat));
+            let stands = lies.contains(&(named, Ok(StageKind::Active)));
+            assert!(kept || stands, "it is lost: {lies:?} {plan:?}\n{}", world.journal);
+        }
+        plan.stop();
+        if !on_disk(&world).contains(&(named, Ok(StageKind::Active))) {
+            let stood = replaced(&world, named);
+            assert!(stood.is_ok(), "{stood:?} {plan:?}\n{}", world.journal);
+        }
+        world.rest();
+        assert_eq!(
+            on_disk(&world),
+            [(named, Ok(StageKind::Active))],
+            "{plan:?}\n{}",
+            world.journal
+        );
+        lives += 1;
+    }
+    assert!(lives > 500, "only {lives} lives");
+}
+
+#[test]
+fn what_can_be_read_by_now_is_another_record_than_the_app_named() {
+    let (world, named) = unreadable(Unreadable::RestoredWithoutKey);
+    let ended = world.process(&FaultPlan::none(), |sdk| {
+        let other = world.sdk(&FaultPlan::none().process());
+        async move {
+            sdk.send(StartEvent::new("late", "1", "en")).await?;
+            replace(&other, named).await?;
+            let late = EnrollAnonymousUserEvent::new("acme", AuthenticationMode::No).replacing(named);
+            let replaced = sdk.send(late).await.map(drop).unwrap_err();
+            let deleted = sdk.send(DeleteUserEvent::new(named)).await.map(drop).unwrap_err();
+            Ok::<_, Failure>([replaced.status(), deleted.status()])
+        }
+    });
+    assert_eq!(ended.unwrap().unwrap(), [StatusType::InvalidUserId; 2]);
+    assert_eq!(on_disk(&world), [(named, Ok(StageKind::Active))]);
 }
 
 #[test]

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use vestibule::event::{DeleteUserEvent, ResumeEvent, StartEvent, SuspendEvent};
+use vestibule::identifiers::{RecordHandle, RecordId};
 use vestibule::notification::Notification;
-use vestibule::ports::Clock;
-use vestibule::ports::IdpError;
 use vestibule::ports::testing::{FaultPlan, IdpCall, IdpKind, JournalEntry, Rotation};
+use vestibule::ports::{Clock, Content, Credential, IdpError, SecureStorage, WriteRequest};
+use vestibule::record::{Header, Place, Stage};
 use vestibule::status::Hint;
 use vestibule::{Notifications, Revocation, Sdk};
 
@@ -185,4 +186,47 @@ fn a_session_that_has_ended_by_itself_is_not_revoked_any_more() {
     world.rest();
     assert_eq!(revocations(&world), 1, "{}", world.journal);
     assert!(world.disk.records().is_empty(), "the entry is dropped");
+}
+
+/// Another session of the same key is still to be revoked.
+fn queue_one_more(world: &World) {
+    let record = crate::meddling::standing(world);
+    let header = Header {
+        record_id: RecordId::from_bytes([0x71; 16]),
+        stage: Stage::Revoking { until: None },
+        ..record.header
+    };
+    let content = Content::Seal {
+        payload: record.payload,
+        credential: Credential::None,
+    };
+    let place = Place::Handle(RecordHandle::from_bytes([0x72; 16]));
+    let request = WriteRequest::new(place, None, header, content);
+    world.process(&FaultPlan::none(), |_| {
+        let disk = world.disk.clone();
+        async move { disk.write(request).await.expect("it is there") }
+    });
+}
+
+#[test]
+fn a_deletion_is_not_done_while_another_revocation_of_its_key_is_queued() {
+    let world = user();
+    queue_one_more(&world);
+    let wait = Some(Duration::from_secs(600));
+    world.idp.next_revoke(Err(IdpError::RateLimited { retry_after: wait }));
+    world.process(&FaultPlan::none(), |sdk| {
+        let world = world.clone();
+        async move {
+            let started = sdk.send(StartEvent::new("revoking", "1", "en")).await.expect("a disk");
+            let user = started.outcome.known[0].user().cloned().expect("a user");
+            while revocations(&world) == 0 {
+                tokio::task::yield_now().await;
+            }
+            let deleted = sdk.send(DeleteUserEvent::new(user)).await.expect("a disk");
+            assert_eq!(deleted.outcome.revocation, Revocation::Queued, "{}", world.journal);
+            assert_eq!(queued(&world), 1, "the grant itself is revoked, and not queued");
+            seconds(&world, 700).await;
+            assert!(world.disk.records().is_empty(), "{}", world.journal);
+        }
+    });
 }

@@ -92,7 +92,7 @@ async fn live_as(sdk: &Sdk, user: &UserIdentifier) -> Result<(), Failure> {
     sdk.send(StartEvent::new("other", "1", "en")).await?;
     match sdk.send(OfflineLoginEvent::new(user.clone())).await {
         Err(failure) if failure.status() == StatusType::InvalidUserId => enroll(sdk).await?,
-        logged_in => drop(logged_in?),
+        logged_in => logged_in.map(|_| ())?,
     }
     sdk.send(ExchangeIamTokenEvent::new("orders").forced()).await.map(drop)
 }

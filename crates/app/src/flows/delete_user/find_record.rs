@@ -68,7 +68,12 @@ async fn find_by_handle(core: &Core, handle: RecordHandle) -> Result<Named, Caus
         Err(error) => return Err(error.into()),
     };
     match storage.describe(Place::Slot(header.slot)).await? {
-        Lookup::Present(standing) if standing.handle == handle => Ok(Named::in_slot(standing.header)),
+        Lookup::Present(standing)
+            if standing.handle == handle
+                && !(core.ledger.is_told_unreadable(handle) && standing.header.stage.user().is_some()) =>
+        {
+            Ok(Named::in_slot(standing.header))
+        }
         Lookup::Present(_) | Lookup::Absent => Err(Cause::NoSuchRecord),
     }
 }

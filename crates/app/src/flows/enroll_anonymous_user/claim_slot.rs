@@ -8,7 +8,7 @@ use vestibule_domain::secret::EnrolmentKey;
 use vestibule_domain::status::Cause;
 use vestibule_ports::{Content, Credential, Described, Entered, Key, StorageError};
 
-use super::replaced_record::{Replaced, find_aside, find_unreadable, names, remove_aside, replaces};
+use super::replaced_record::{Replaced, find_aside, find_unreadable, remove_aside, replace_of};
 use super::{Wish, undo};
 use crate::core::FlowContext;
 use crate::credential_prompt::{Chosen, choose_once, may_stand, unlock};
@@ -16,7 +16,6 @@ use crate::flows::finish_deletion::finish_deletion;
 use crate::gate_keys::{GateKeyOwner, forget_key_of};
 use crate::leased_record::{LeasedRecord, Work};
 use crate::ledger::{Held, WriteFault};
-use crate::outcome::user_of;
 use crate::record_body::RecordBody;
 use crate::record_turn::{NoTurn, Standing, wait_for_turn};
 
@@ -282,24 +281,4 @@ fn header_of(found: Lookup<Described>) -> Lookup<Header> {
         Lookup::Absent => Lookup::Absent,
         Lookup::Present(described) => Lookup::Present(described.header),
     }
-}
-
-/// What the app's `replace` names, seen from the slot. An enrolment that was begun stands for what it replaces, so that
-/// an event which failed can be sent again as it was.
-async fn replace_of(cx: &FlowContext, wish: &Wish, standing: Option<&Described>) -> Result<Replace, Cause> {
-    let (replace, standing) = match (&wish.replace, standing) {
-        (None, _) => return Ok(Replace::Nothing),
-        (Some(_), None) => return Ok(Replace::Another),
-        (Some(replace), Some(standing)) => (replace, standing),
-    };
-    let header = &standing.header;
-    if names(replace, standing.handle, user_of(header).as_ref()) {
-        return Ok(Replace::ThisRecord);
-    }
-    let is_unfinished = matches!(header.stage, Stage::Enrolling { .. });
-    Ok(if is_unfinished && replaces(cx, replace, header).await? {
-        Replace::ThisRecord
-    } else {
-        Replace::Another
-    })
 }

@@ -1,8 +1,9 @@
 //! The copy of what an enrolment replaces: kept aside until the new user stands.
 
+use vestibule_domain::enrolment::Replace;
 use vestibule_domain::event::RecordRef;
 use vestibule_domain::identifiers::{RecordHandle, UserIdentifier};
-use vestibule_domain::record::{Header, Lookup, Place, Revision, Slot};
+use vestibule_domain::record::{Header, Lookup, Place, Revision, Slot, Stage};
 use vestibule_domain::status::Cause;
 use vestibule_ports::{Described, ListedRecord, StorageError};
 
@@ -69,6 +70,27 @@ pub(super) async fn find_unreadable(cx: &FlowContext, wish: &Wish) -> Result<Opt
     Ok(listed.into_iter().next())
 }
 
+/// What the app's `replace` names, seen from the slot. An enrolment that was begun stands for what it replaces, so that
+/// an event which failed can be sent again as it was.
+pub(super) async fn replace_of(cx: &FlowContext, wish: &Wish, standing: Option<&Described>) -> Result<Replace, Cause> {
+    let (replace, standing) = match (&wish.replace, standing) {
+        (None, _) => return Ok(Replace::Nothing),
+        (Some(_), None) => return Ok(Replace::Another),
+        (Some(replace), Some(standing)) => (replace, standing),
+    };
+    let header = &standing.header;
+    let has_changed = cx.core.ledger.is_told_unreadable(standing.handle) && header.stage.user().is_some();
+    if names(replace, standing.handle, user_of(header).as_ref()) && !has_changed {
+        return Ok(Replace::ThisRecord);
+    }
+    let is_unfinished = matches!(header.stage, Stage::Enrolling { .. });
+    Ok(if is_unfinished && replaces(cx, replace, header).await? {
+        Replace::ThisRecord
+    } else {
+        Replace::Another
+    })
+}
+
 /// Keeps a copy of a record that is replaced. Copies of what was there before it are removed first, so that nobody puts
 /// back the wrong one.
 async fn keep_aside(cx: &FlowContext, standing: &Described) -> Result<RecordHandle, StorageError> {
@@ -94,7 +116,7 @@ pub(super) async fn find_aside(core: &Core, slot: &Slot, handle: RecordHandle) -
 }
 
 /// Whether an enrolment that was begun replaces what the app names.
-pub(super) async fn replaces(cx: &FlowContext, named: &RecordRef, begun: &Header) -> Result<bool, Cause> {
+async fn replaces(cx: &FlowContext, named: &RecordRef, begun: &Header) -> Result<bool, Cause> {
     let asides = find_asides(&cx.core, &begun.slot).await?;
     Ok(asides
         .iter()
@@ -119,7 +141,7 @@ pub(super) async fn remove_aside(core: &Core, aside: RecordHandle) {
 }
 
 /// Whether the app's `replace` names what stands in the slot.
-pub(super) fn names(replace: &RecordRef, handle: RecordHandle, user: Option<&UserIdentifier>) -> bool {
+fn names(replace: &RecordRef, handle: RecordHandle, user: Option<&UserIdentifier>) -> bool {
     match replace {
         RecordRef::Handle(named) => *named == handle,
         RecordRef::User(named) => user == Some(named),
