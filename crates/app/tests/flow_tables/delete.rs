@@ -91,6 +91,7 @@ fn the_credential_is_asked_for_first_and_a_cancel_costs_nothing() {
     password.check([
         gone("unlocked", nothing(), "unlock deleting REVOKE remove", ""),
         gone("asked once, even where it is overtaken", first(DELETING, StorageError::Conflict), "unlock deleting! deleting REVOKE remove", ""),
+        failed("locked out: nobody is asked", given(|world| world.disk.set_locked_out(Some(crate::scene::seconds(30)))), S::LockedUser, "", "active+grant"),
         failed("cancelled", first(Unlock, PromptError::Cancelled), S::UserCancel, "unlock!", "active+grant"),
         failed("timed out", first(Unlock, PromptError::TimedOut), S::UserConfirmationTimeout, "unlock!", "active+grant"),
         failed("wrong", first(Open, StorageError::WrongCredential), S::WrongCredentials, "unlock", "active+grant"),

@@ -104,8 +104,6 @@ pub(crate) fn enrol(world: &World, person: &Person, mode: AuthenticationMode) {
 
 /// An app tries again this often.
 pub(crate) const PATIENT: usize = 12;
-/// An app that gives up before a handle which is held meets the limit of its own requests.
-pub(crate) const IMPATIENT: usize = 4;
 
 /// Logs in, changes the mode, and holds a token. Tries again when something fails. Whether the change was answered `Ok`.
 pub(crate) async fn change_until_a_token(sdk: &Sdk, person: &Person, wished: AuthenticationMode, tries: usize) -> bool {

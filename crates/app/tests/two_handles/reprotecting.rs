@@ -11,9 +11,12 @@ use vestibule::ports::Clock;
 use vestibule::ports::testing::{Fault, FaultPlan, IdpKind, Rotation};
 
 use crate::oracle::{self, Losses};
-use crate::person::{self, IMPATIENT, PATIENT, Person, change_until_a_token, enrol, live_until_a_token, opens};
+use crate::person::{self, PATIENT, Person, change_until_a_token, enrol, live_until_a_token, opens};
 use crate::stoppable_clock::StoppableClock;
 use crate::world::World;
+
+/// An app that gives up before a handle which is held meets the limit of its own requests.
+const IMPATIENT: usize = 4;
 
 /// Who of the two is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
