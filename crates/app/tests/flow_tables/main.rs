@@ -36,6 +36,8 @@ mod login;
 #[cfg(test)]
 mod mocks;
 #[cfg(test)]
+mod notifications;
+#[cfg(test)]
 mod panics;
 #[cfg(test)]
 mod parameters;
