@@ -1,11 +1,7 @@
 //! A cached access token through the public API, beside a bare load of an `ArcSwap` in the same run: one task, and eight
 //! tasks on two cores. Only the ratios count.
-#![allow(
-    missing_docs,
-    clippy::allow_attributes,
-    clippy::allow_attributes_without_reason,
-    reason = "criterion's macros"
-)]
+#![expect(clippy::expect_used, reason = "a bench that cannot run must stop")]
+#![expect(clippy::disallowed_methods, reason = "a bench measures real time")]
 
 use std::collections::HashMap;
 use std::future::Future;

@@ -50,6 +50,7 @@ mod standard;
 mod successor_conflict;
 mod system_clock;
 mod system_entropy;
+mod tally;
 mod token_cache;
 mod worker;
 

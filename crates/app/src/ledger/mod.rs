@@ -1,24 +1,25 @@
 //! The one door to storage, `write`, and the one door to the state, `conclude`.
 
 mod held;
+mod information;
 mod tokens;
 
 pub(crate) use held::{Closed, Held, WriteFault};
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
-use vestibule_domain::identifiers::{RecordHandle, UserIdentifier};
-use vestibule_domain::instant::WallTime;
+use vestibule_domain::identifiers::RecordHandle;
 use vestibule_domain::notification::Notification;
 use vestibule_domain::record::{Header, Place, Revision};
 use vestibule_domain::sdk_state::{Fact, Holdings, SdkState};
 use vestibule_ports::{Content, SecureStorage, StorageError, WriteRequest, Written};
 
 use crate::notifications::{Notifications, Notifier};
-use crate::outcome::{Counters, Information, KnownRecord, user_of};
+use crate::outcome::{Counters, KnownRecord};
 use crate::record_body::RecordBody;
+use crate::tally::Tally;
 use crate::token_cache::TokenCache;
 
 /// A write whose outcome stays unclear is repeated so often, as the very same write.
@@ -31,9 +32,11 @@ pub(crate) struct Ledger {
     notifier: Notifier,
     /// The state, for what goes on in the background.
     states: watch::Sender<SdkState>,
+    /// The place of the state in [`SdkState::ALL`], for whoever waits for no lock.
+    shown: AtomicU8,
     tokens: TokenCache,
     /// Beside the other counters: a token from memory waits for no lock.
-    cached_tokens: AtomicU64,
+    cached_tokens: Tally,
 }
 
 struct Memory {
@@ -68,8 +71,9 @@ impl Ledger {
             memory: Mutex::new(memory),
             notifier: Notifier::default(),
             states: watch::Sender::new(SdkState::NotStarted),
+            shown: AtomicU8::default(),
             tokens: TokenCache::default(),
-            cached_tokens: AtomicU64::new(0),
+            cached_tokens: Tally::default(),
         }
     }
 
@@ -169,6 +173,8 @@ impl Ledger {
         let from = memory.state;
         memory.state = fact.leads_to();
         let to = memory.state;
+        let place = SdkState::ALL.into_iter().zip(0..).find(|(state, _)| *state == to);
+        self.shown.store(place.map_or(0, |(_, place)| place), Ordering::Release);
         self.states.send_replace(to);
         if from != to {
             self.notifier.tell(&Notification::StateChanged { from, to });
@@ -226,7 +232,8 @@ impl Ledger {
     }
 
     pub(crate) fn state(&self) -> SdkState {
-        self.memory().state
+        let place = usize::from(self.shown.load(Ordering::Acquire));
+        SdkState::ALL.get(place).copied().unwrap_or(SdkState::NotStarted)
     }
 
     /// The state from now on, until the SDK is gone.
@@ -269,25 +276,6 @@ impl Ledger {
 
     pub(crate) fn notifications(&self) -> Notifications {
         self.notifier.subscribe()
-    }
-
-    pub(crate) fn information(&self) -> Information {
-        let memory = self.memory();
-        let logged_in = memory.session.as_ref().and_then(|held| user_of(&held.header));
-        let session_expires_at: Option<WallTime> = memory.session.as_ref().and_then(|held| held.body.session_ends);
-        let users: Vec<UserIdentifier> = memory.known.iter().filter_map(|known| known.user().cloned()).collect();
-        Information {
-            sdk_version: env!("CARGO_PKG_VERSION"),
-            sdk_state: memory.state,
-            users,
-            logged_in,
-            session_expires_at,
-            revocations_queued: 0,
-            counters: Counters {
-                cached_tokens: self.cached_tokens.load(Ordering::Relaxed),
-                ..memory.counters
-            },
-        }
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {

@@ -1,7 +1,6 @@
 //! The access tokens of who is logged in: whoever is not, and whatever was dropped meanwhile, is not handed out.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use vestibule_domain::instant::BootTime;
 
@@ -18,7 +17,7 @@ impl Ledger {
     /// A fresh token from memory. Tokens are dropped with the session, so that one found belongs to who is logged in.
     pub(crate) fn recall_token(&self, audience: &str, forced: bool, now: BootTime) -> Option<Arc<IamToken>> {
         let recalled = self.tokens.fresh(audience, forced, now)?;
-        self.cached_tokens.fetch_add(1, Ordering::Relaxed);
+        self.cached_tokens.add_one();
         Some(recalled)
     }
 

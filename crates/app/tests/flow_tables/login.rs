@@ -37,6 +37,30 @@ fn ok(name: &'static str, twist: Twist, done: &'static str) -> Row {
     row(name, twist, (S::Ok, LoggedIn), done, STANDS, "TokenRefreshed")
 }
 
+/// An answer that can never be written: the caller is not kept waiting for more than it would be anyway, and the write ends.
+#[test]
+fn a_failure_that_no_repeat_mends_ends_the_repeated_write_with_what_it_is() {
+    let unsupported = vestibule::identifiers::InvalidParameter {
+        field: "place",
+        why: "planned",
+    };
+    for (error, status) in [
+        (StorageError::Unreadable(Unreadable::Corrupted), S::StorageCorrupted),
+        (StorageError::Unreadable(Unreadable::NewerFormat), S::NewerFormat),
+        (StorageError::Unsupported(unsupported), S::InvalidParameter),
+        (StorageError::DeviceChanged, S::DeviceChanged),
+    ] {
+        Table::new(PLAIN, Before::User, Event::Login).check([row(
+            "never written",
+            always(Write(StageKind::Active), error),
+            (status, LoginRequired),
+            "rotating REFRESH active!*",
+            "rotating+grant",
+            "",
+        )]);
+    }
+}
+
 #[test]
 #[rustfmt::skip]
 fn what_cannot_be_found_or_opened_sends_nothing() {
