@@ -47,9 +47,11 @@ pub struct PasswordRequest {
     pub purpose: PasswordPurpose,
     /// Whose; `None` while no user exists yet.
     pub user: Option<UserIdentifier>,
-    /// Which attempt in a row this is, from 1.
+    /// Which prompt of this event this is, from 1. An event asks once for each purpose: whoever counts wrong passwords is the
+    /// storage, and a host learns of a wrong one by `WrongCredentials`.
     pub attempt: u32,
-    /// How long a wrong guess would lock out; `None` when no wait follows.
+    /// How long a wrong guess would lock out, where that is known. The SDK does not know it before the guess (`None`): a record
+    /// that is locked out is answered with `LockedUser` and its wait, and nobody is asked.
     pub retry_after: Option<Duration>,
 }
 
