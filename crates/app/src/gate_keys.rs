@@ -39,6 +39,14 @@ impl GateKeyOwner {
         }
     }
 
+    /// The protection that a deletion has ended: a Deleting record is sealed anew, in mode `no`.
+    pub(crate) const fn before_deletion(deleting: &Header) -> Self {
+        Self {
+            record_id: deleting.record_id,
+            epoch: deleting.epoch.saturating_sub(1),
+        }
+    }
+
     /// The label that the gate keeps the key under.
     pub(crate) fn label(self) -> String {
         format!("{LABEL_PREFIX}.{}.{}", self.record_id, self.epoch)

@@ -7,6 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use vestibule_domain::freshness::{Freshness, judge};
 use vestibule_domain::instant::BootTime;
+use vestibule_domain::secret::AccessToken;
 
 use crate::outcome::IamToken;
 
@@ -40,6 +41,14 @@ impl TokenCache {
         let cached = tokens.get(audience)?;
         let age = now.checked_since(cached.fetched)?;
         (age < cached.lifetime).then(|| Arc::clone(&cached.token))
+    }
+
+    /// Whether this very token is held for another audience.
+    pub(crate) fn holds_for_another(&self, audience: &str, token: &AccessToken) -> bool {
+        let tokens = self.0.load();
+        tokens
+            .iter()
+            .any(|(held_for, held)| **held_for != *audience && held.token.value.expose() == token.expose())
     }
 
     pub(crate) fn put(&self, cached: &CachedToken) {

@@ -21,8 +21,8 @@ use async_trait::async_trait;
 use vestibule_domain::identifiers::RecordHandle;
 use vestibule_domain::record::{Lookup, Place, Revision};
 use vestibule_ports::{
-    ByteStore, Clock, Described, DeviceKey, Entropy, Key, Opened, RecordsPage, SecureStorage, StorageError, WriteRequest,
-    Written,
+    ByteStore, Clock, Described, DeviceKey, Entropy, Key, Opened, RecordsPage, SecureStorage, StorageError,
+    WriteRequest, Written,
 };
 
 use device_secret::DeviceSecret;

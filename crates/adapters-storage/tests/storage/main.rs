@@ -21,9 +21,9 @@ mod format_1;
 #[cfg(test)]
 mod life;
 #[cfg(test)]
-mod lost_answers;
-#[cfg(test)]
 mod lockout;
+#[cfg(test)]
+mod lost_answers;
 #[cfg(test)]
 mod password;
 #[cfg(test)]

@@ -182,7 +182,16 @@ fn narrow(cx: &FlowContext, held: &Held, reply: AccessTokenReply, audience: &Aud
                 .map(|(until, from)| until.since(from));
             (claims.scopes.clone(), stated.unwrap_or(Duration::ZERO))
         }
-        None if reply.terms.opaque_allowed => (reply.terms.scopes.clone(), OPAQUE_LIFETIME),
+        None if reply.terms.opaque_allowed => {
+            // Nothing in it says whom it is for.
+            if cx.core.ledger.holds_for_another(audience.as_str(), &reply.token) {
+                return Err(Cause::UntrustedResponse(Untrusted::AccessToken(Unfit::MoreAudiences)));
+            }
+            (
+                reply.terms.scopes.clone(),
+                OPAQUE_LIFETIME.min(reply.terms.lifetime_cap),
+            )
+        }
         None => return Err(denied(Denial::TokenUnverifiable)),
     };
     let lifetime = reply.lifetime.unwrap_or(lifetime).min(lifetime).min(LONGEST_LIFETIME);

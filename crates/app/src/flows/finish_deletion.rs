@@ -11,6 +11,7 @@ use vestibule_ports::{Credential, Key, StorageError};
 
 use super::read_records::{find_asides, find_unreadable_copy};
 use crate::core::Core;
+use crate::gate_keys::{GateKeyOwner, forget};
 use crate::record_body::RecordBody;
 use crate::record_turn::wait_for_turn;
 use crate::revocation_queue::{Revocable, holds_key, queue_deleted};
@@ -60,7 +61,10 @@ pub(super) async fn finish_deletion(core: &Core, slot: &Slot) -> Result<Option<R
         asked: Asked::No,
         rest: Duration::ZERO,
     };
-    finish(core, &deleting, &session).await.map(Some)
+    let revocation = finish(core, &deleting, &session).await?;
+    // Whoever began it may have died before the gate heard of it; in which mode it was, nothing says any more.
+    forget(core, GateKeyOwner::before_deletion(&deleting.header)).await;
+    Ok(Some(revocation))
 }
 
 /// The order is the protocol's: what is to be revoked is queued before the record that holds it goes, and copies of it go

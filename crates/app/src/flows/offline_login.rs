@@ -16,6 +16,7 @@ use crate::core::{Core, FlowContext};
 use crate::credential_prompt;
 use crate::dispatch::{Lane, SdkEvent, sealed::Sealed};
 use crate::ledger::Held;
+use crate::outcome::user_of;
 
 impl Sealed for OfflineLoginEvent {}
 
@@ -51,6 +52,12 @@ async fn unlock_and_prove(record: &RecordRef, cx: FlowContext) -> Result<Held, C
     let slot = slot_of(core, record).await?;
     let _turn = core.enter_slot(&slot).await?;
     let described = describe(core, &slot).await?;
+    // Another user may have taken the slot since it was found: nobody is logged in who was not named.
+    if let RecordRef::User(user) = record
+        && user_of(&described.header).as_ref() != Some(user)
+    {
+        return Err(Cause::NoSuchRecord);
+    }
     if let Stage::Outdated { cause, .. } = described.header.stage
         && core.was_just_refused(&slot)
     {
@@ -63,6 +70,9 @@ async fn unlock_and_prove(record: &RecordRef, cx: FlowContext) -> Result<Held, C
         .storage
         .open(place.clone(), Key::Credential(credential.clone()))
         .await?;
+    if opened.header.record_id != described.header.record_id {
+        return Err(Cause::RecordInUse);
+    }
     let weakly_sealed = opened.weakly_sealed;
     let mut held = Held::from_opened(place, opened)?;
     if weakly_sealed {

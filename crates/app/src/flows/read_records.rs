@@ -175,18 +175,26 @@ pub(super) async fn find_listed(
 
 /// The slot of a user's record.
 pub(super) async fn find_user(core: &Core, user: &UserIdentifier) -> Result<Slot, Cause> {
-    let mut after = None;
-    loop {
-        let page = core.ports.storage.list(after, PAGE).await?;
-        let found = page.records.iter().filter(|listed| !listed.aside).find_map(|listed| {
-            let header = listed.header.as_ref().ok()?;
-            (user_of(header).as_ref() == Some(user)).then(|| header.slot.clone())
-        });
-        match (found, page.next) {
-            (Some(slot), _) => return Ok(slot),
-            (None, Some(next)) => after = Some(next),
-            (None, None) => return Err(Cause::NoSuchRecord),
+    let headers = find_headers(core, |header| user_of(header).as_ref() == Some(user)).await?;
+    let header = headers.into_iter().next().ok_or(Cause::NoSuchRecord)?;
+    Ok(header.slot)
+}
+
+/// The headers of the records that are wanted. Where there is none, but something cannot be read, it may be that one: then
+/// nobody says that there is no such record.
+pub(super) async fn find_headers(core: &Core, is_wanted: impl Fn(&Header) -> bool) -> Result<Vec<Header>, Cause> {
+    let wanted_or_unreadable = |listed: &ListedRecord| !listed.aside && listed.header.as_ref().map_or(true, &is_wanted);
+    let listed = find_listed(core, wanted_or_unreadable).await?;
+    let (mut headers, mut unreadable) = (Vec::new(), None);
+    for listed in listed {
+        match listed.header {
+            Ok(header) => headers.push(header),
+            Err(why) => unreadable = Some(why),
         }
+    }
+    match unreadable {
+        Some(why) if headers.is_empty() => Err(Cause::Unreadable(why)),
+        Some(_) | None => Ok(headers),
     }
 }
 

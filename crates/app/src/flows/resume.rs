@@ -75,14 +75,20 @@ async fn reopen(core: &Core, closed: Closed) -> Result<Result<Box<Held>, Resumpt
         Resumption::Reopen => {}
         closed @ (Resumption::Close | Resumption::End(_)) => return Ok(Err(closed)),
     }
-    match storage
+    let opened = match storage
         .open(closed.place.clone(), Key::Credential(Credential::None))
         .await
     {
-        Ok(opened) => Ok(Held::from_opened(closed.place, opened)
+        Ok(opened) => opened,
+        Err(error) => return unless_unavailable(error),
+    };
+    // Another process may have changed it since the look: what was opened is what is judged.
+    let since = closed.header.compared_with(&opened.header);
+    match resumption(closed.header.mode, since, &opened.header.stage) {
+        Resumption::Reopen => Ok(Held::from_opened(closed.place, opened)
             .map(Box::new)
             .map_err(|_| Resumption::Close)),
-        Err(error) => unless_unavailable(error),
+        closed @ (Resumption::Close | Resumption::End(_)) => Ok(Err(closed)),
     }
 }
 

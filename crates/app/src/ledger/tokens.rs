@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use vestibule_domain::instant::BootTime;
+use vestibule_domain::secret::AccessToken;
 
 use super::Ledger;
 use crate::outcome::IamToken;
@@ -25,6 +26,11 @@ impl Ledger {
     pub(crate) fn recall_valid_token(&self, era: u64, audience: &str, now: BootTime) -> Option<Arc<IamToken>> {
         let memory = self.memory();
         self.tokens.valid(audience, now).filter(|_| memory.era == era)
+    }
+
+    /// Whether memory holds this very token for another audience.
+    pub(crate) fn holds_for_another(&self, audience: &str, token: &AccessToken) -> bool {
+        self.tokens.holds_for_another(audience, token)
     }
 
     /// How often the access tokens were dropped so far.

@@ -149,11 +149,11 @@ fn an_unfinished_enrolment_is_removed_or_what_it_replaced_stands_again_and_that_
 #[rustfmt::skip]
 fn a_deletion_that_somebody_else_began_is_finished_and_never_done() {
     Table::new(RECOVERABLE, Before::User, Event::Delete(Queued)).check([
-        gone("by user", given(deleting), "revoking remove REVOKE remove", QUEUED),
+        gone("by user", given(deleting), "revoking remove forget REVOKE remove", QUEUED),
         row("finished the second time, and queued once", both(given(deleting), first(Remove, UNAVAILABLE)), (S::StorageUnavailable, LoginRequired), "revoking remove! REVOKE remove", "deleting-nobody+grant", QUEUED),
     ]);
     Table::new(RECOVERABLE, Before::User, Event::DeleteByHandle(Queued)).check([
-        gone("by handle", given(deleting), "revoking remove REVOKE remove", QUEUED),
+        gone("by handle", given(deleting), "revoking remove forget REVOKE remove", QUEUED),
     ]);
 }
 
@@ -176,6 +176,12 @@ fn what_cannot_be_read_is_removed_by_handle_and_state() {
                 row("changed once", both(given(move |world| unreadable(world, why)), first(Remove, StorageError::Conflict)), (S::Ok, ActivationRequired), "remove! remove", "", ""),
                 failed("not removed", both(given(move |world| unreadable(world, why)), first(Remove, UNAVAILABLE)), S::StorageUnavailable, "remove!", ""),
                 row("another one is left alone", given(move |world| { unreadable(world, why); unreadable_elsewhere(world, why); }), (S::Ok, LoginRequired), "remove", "", ""),
+            ]);
+        }
+        let status = vestibule::status::Cause::Unreadable(why).status();
+        for event in [Event::Delete(NotPossible), Event::DeleteWithoutCredential] {
+            Table::new(RECOVERABLE, Before::User, event).check([
+                failed("by user: it may be that one, and nobody says that it is not there", given(move |world| unreadable(world, why)), status, "", ""),
             ]);
         }
     }

@@ -167,14 +167,14 @@ fn a_deletion_that_was_begun_is_finished_before_the_slot_is_enrolled() {
     let failed = |name, twist, status, done, disk, told| row(name, begun(twist), (status, LoginRequired), done, disk, told);
     use vestibule::SdkState::LoginRequired;
     Table::new(RECOVERABLE, Before::User, Event::Enroll(No)).check([
-        row("finished", begun(nothing()), (S::Ok, LoggedIn), "revoking remove enrolling ENROLL active REVOKE remove", "active+grant", "RevocationPending RevocationDone"),
+        row("finished", begun(nothing()), (S::Ok, LoggedIn), "revoking remove forget enrolling ENROLL active REVOKE remove", "active+grant", "RevocationPending RevocationDone"),
         failed("open fails", first(Open, UNAVAILABLE), S::StorageUnavailable, "", left, ""),
         failed("the queue fails", first(Write(StageKind::Revoking), UNAVAILABLE), S::StorageUnavailable, "revoking!", left, ""),
         failed("the search for a copy fails", first(List, UNAVAILABLE), S::StorageUnavailable, "revoking REVOKE remove", "deleting-nobody+grant", "RevocationPending RevocationDone"),
         failed("remove fails", first(Remove, UNAVAILABLE), S::StorageUnavailable, "revoking remove! REVOKE remove", "deleting-nobody+grant", "RevocationPending RevocationDone"),
     ]);
     Table::new(RECOVERABLE, Before::UnfinishedReplacement, Event::Enroll(No)).check([
-        row("what it replaced is put back, and then the slot is taken", begun(nothing()), (S::UserIdAlreadyExists, LoginRequired), "put-back", "active+grant", ""),
+        row("what it replaced is put back, and then the slot is taken", begun(nothing()), (S::UserIdAlreadyExists, LoginRequired), "put-back forget", "active+grant", ""),
         row("put back fails", begun(first(PutBack, UNAVAILABLE)), (S::StorageUnavailable, LoginRequired), "put-back!", "aside:active+grant deleting-nobody", ""),
     ]);
 }

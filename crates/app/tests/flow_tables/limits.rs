@@ -10,6 +10,7 @@ use vestibule::record::StageKind;
 use vestibule::status::{Cause, Certainty, Denial, StatusType as S, Untrusted};
 use vestibule::{AuthenticationMode, SdkSettings};
 use vestibule_domain::claims::Claims;
+use vestibule_domain::secret::AccessToken;
 use vestibule_domain::single_audience::Unfit;
 
 use crate::before::Before;
@@ -191,6 +192,36 @@ async fn an_opaque_token_is_refused_unless_its_audience_allows_it_and_then_kept_
     scene.clock.advance(Duration::from_millis(1));
     scene.exchange().await.unwrap();
     assert_eq!(scene.refreshes(), 3, "a fifth of a minute is left");
+}
+
+#[tokio::test]
+async fn an_opaque_token_lives_no_longer_than_its_audience_allows_and_serves_one_audience() {
+    let scene = Scene::logged_in(PLAIN).await;
+    let same = || {
+        scene.idp.next_refresh_altered(|mut answer| {
+            answer.access_token = answer.access_token.map(|reply| {
+                let mut terms = reply.terms.allowing_opaque();
+                terms.lifetime_cap = seconds(30);
+                AccessTokenReply::opaque(AccessToken::new("same".to_owned()), terms, None)
+            });
+            answer
+        });
+    };
+    same();
+    let token = scene.exchange().await.unwrap();
+    assert_eq!(token.expires_at, scene.clock.wall().after(seconds(30)));
+    same();
+    let failure = exchange(&scene.sdk, ExchangeIamTokenEvent::new("billing"))
+        .await
+        .unwrap_err();
+    let untrusted = Cause::UntrustedResponse(Untrusted::AccessToken(Unfit::MoreAudiences));
+    assert_eq!(
+        failure.cause, untrusted,
+        "whoever holds it for one audience is served by the other"
+    );
+    same();
+    scene.clock.advance(seconds(29));
+    assert!(scene.exchange().await.is_ok(), "the same token for the same audience");
 }
 
 #[tokio::test]

@@ -85,7 +85,7 @@ fn what_cannot_be_found_or_opened_sends_nothing() {
     table(RECOVERABLE).check([
         untouched("presence fails", first(Enter, End::NoPresence), S::StorageUnavailable),
         untouched("no randomness", first(Fill, End::NoEntropy), S::InternalError),
-        gone("unreadable by now", given(|world| unreadable(world, Unreadable::Corrupted)), S::InvalidUserId),
+        gone("unreadable by now", given(|world| unreadable(world, Unreadable::Corrupted)), S::StorageCorrupted),
     ]);
 }
 
@@ -99,7 +99,7 @@ fn only_a_user_is_logged_in() {
     let begun = |twist| both(given(deleting), twist);
     Table::new(RECOVERABLE, Before::User, Event::LoginByHandle).check([
         ok("by its handle", nothing(), "rotating REFRESH active"),
-        row("a deletion is finished first", begun(nothing()), (S::InvalidUserId, LoginRequired), "revoking remove REVOKE remove", "", "RevocationPending RevocationDone"),
+        row("a deletion is finished first", begun(nothing()), (S::InvalidUserId, LoginRequired), "revoking remove forget REVOKE remove", "", "RevocationPending RevocationDone"),
         row("and fails", begun(first(Remove, UNAVAILABLE)), (S::StorageUnavailable, LoginRequired), "revoking remove! REVOKE remove", "deleting-nobody+grant", "RevocationPending RevocationDone"),
         row("an unreadable record", given(|world| unreadable(world, Unreadable::NewerFormat)), (S::NewerFormat, LoginRequired), "", "", ""),
         row("no such handle", given(removed), (S::InvalidUserId, LoginRequired), "", "", ""),

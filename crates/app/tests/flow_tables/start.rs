@@ -114,7 +114,7 @@ fn start_finishes_a_deletion_in_the_background() {
         row(name, both(given(deleting), twist), (S::Ok, ActivationRequired), done, disk, told)
     };
     Table::new(RECOVERABLE, Before::User, Event::Start).in_a_new_process().check([
-        after("done", nothing(), "revoking remove REVOKE remove", "", "RevocationPending RevocationDone"),
+        after("done", nothing(), "revoking remove forget REVOKE remove", "", "RevocationPending RevocationDone"),
         after("describe fails", first(Describe, UNAVAILABLE), "", left, ""),
         after("open fails", first(Open, UNAVAILABLE), "", left, ""),
         after("queueing fails", first(Write(StageKind::Revoking), UNAVAILABLE), "revoking!", left, ""),

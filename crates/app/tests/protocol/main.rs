@@ -4,6 +4,8 @@
 
 // `cfg(test)` is always true here; it tells clippy that these are tests, where a failed `unwrap` is the right end.
 #[cfg(test)]
+mod another_user_meanwhile;
+#[cfg(test)]
 mod conflicts;
 #[cfg(test)]
 mod leases;

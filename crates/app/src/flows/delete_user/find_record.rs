@@ -7,7 +7,7 @@ use vestibule_domain::status::Cause;
 use vestibule_ports::StorageError;
 
 use crate::core::Core;
-use crate::flows::read_records::find_listed;
+use crate::flows::read_records::{find_headers, find_listed};
 
 /// What is to be deleted.
 pub(super) enum Named {
@@ -41,11 +41,7 @@ pub(super) async fn find_record(core: &Core, record: &RecordRef) -> Result<Named
 
 /// A user may stand in two slots of one realm: then only a handle says which record is meant.
 async fn find_by_user(core: &Core, user: &UserIdentifier) -> Result<Named, Cause> {
-    let named = find_listed(core, |listed| {
-        !listed.aside && listed.header.as_ref().is_ok_and(|header| is_of(header, user))
-    })
-    .await?;
-    let mut headers = named.into_iter().filter_map(|listed| listed.header.ok());
+    let mut headers = find_headers(core, |header| is_of(header, user)).await?.into_iter();
     match (headers.next(), headers.next()) {
         (Some(header), None) => Ok(Named::in_slot(header)),
         (None, _) => Err(Cause::NoSuchRecord),
