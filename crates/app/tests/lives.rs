@@ -14,6 +14,8 @@ mod oracle;
 #[cfg(test)]
 mod person;
 #[cfg(test)]
+mod suspending;
+#[cfg(test)]
 mod world;
 
 use oracle::Losses;
