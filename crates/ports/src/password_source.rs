@@ -1,7 +1,5 @@
 //! Port: asking a person for a password.
 
-use core::time::Duration;
-
 use async_trait::async_trait;
 use vestibule_domain::identifiers::UserIdentifier;
 use vestibule_domain::secret::Password;
@@ -39,7 +37,8 @@ pub enum PasswordPurpose {
     Unlock,
 }
 
-/// A request for a password.
+/// A request for a password. An event asks once for each purpose. Wrong passwords are counted by the storage: a host learns of
+/// one by `WrongCredentials`, and for a record that is locked out nobody is asked (`LockedUser` tells the wait).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PasswordRequest {
@@ -47,24 +46,13 @@ pub struct PasswordRequest {
     pub purpose: PasswordPurpose,
     /// Whose; `None` while no user exists yet.
     pub user: Option<UserIdentifier>,
-    /// Which prompt of this event this is, from 1. An event asks once for each purpose: whoever counts wrong passwords is the
-    /// storage, and a host learns of a wrong one by `WrongCredentials`.
-    pub attempt: u32,
-    /// How long a wrong guess would lock out, where that is known. The SDK does not know it before the guess (`None`): a record
-    /// that is locked out is answered with `LockedUser` and its wait, and nobody is asked.
-    pub retry_after: Option<Duration>,
 }
 
 impl PasswordRequest {
-    /// The first request for this purpose.
+    /// A request for this purpose.
     #[must_use]
     pub const fn new(purpose: PasswordPurpose, user: Option<UserIdentifier>) -> Self {
-        Self {
-            purpose,
-            user,
-            attempt: 1,
-            retry_after: None,
-        }
+        Self { purpose, user }
     }
 }
 

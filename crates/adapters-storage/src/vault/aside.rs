@@ -80,7 +80,11 @@ impl Vault {
     }
 
     /// What cannot be read is moved as it is, to the place that its own place names: it may be a record of a newer version,
-    /// or one whose device key comes back.
+    /// or one whose device key comes back. So a copy of that kind gives way to no other: it is listed as a record that cannot
+    /// be read, and only who names it deletes it.
+    ///
+    /// # Errors
+    /// `Unreadable`, when such a copy of other bytes lies there already; `Conflict`, `NotThere`.
     async fn keep_unreadable_aside(
         &self,
         handle: RecordHandle,
@@ -96,7 +100,17 @@ impl Vault {
         let expected = match self.load(aside).await? {
             Lookup::Absent => None,
             Lookup::Present(copy) if copy.bytes == original.bytes => return Ok(aside),
-            Lookup::Present(copy) => Some(copy.revision),
+            Lookup::Present(copy) => {
+                let revision = copy.revision.clone();
+                match self.prove(aside, copy).await {
+                    Err(
+                        hopeful @ StorageError::Unreadable(Unreadable::NewerFormat | Unreadable::RestoredWithoutKey),
+                    ) => {
+                        return Err(hopeful);
+                    }
+                    Ok(_) | Err(_) => Some(revision),
+                }
+            }
         };
         self.settle(aside, expected, original.bytes, WriteMark::of_nothing_readable(aside))
             .await?;

@@ -1,5 +1,6 @@
 //! Copies kept aside while their slot is being replaced.
 
+use vestibule_adapters_storage::{FORMAT, MAGIC};
 use vestibule_domain::record::{Lookup, Place, Revision, Unreadable, place_of_unreadable_copy};
 use vestibule_ports::{ByteStore, SecureStorage, StorageError, StoreName};
 
@@ -43,6 +44,50 @@ async fn a_replaced_record_comes_back_as_it_was() {
     assert_eq!(vault.describe(Place::Handle(aside)).await.unwrap(), Lookup::Absent);
     // Once more: it is done already.
     assert_eq!(vault.put_back(aside, None).await.unwrap(), back);
+}
+
+/// Puts other bytes in the place of a record, and gives its state.
+async fn spoil(store: &dyn ByteStore, name: &StoreName, change: fn(&mut [u8])) -> Revision {
+    let Lookup::Present(loaded) = store.load(name.clone()).await.unwrap() else {
+        panic!("a record");
+    };
+    let mut bytes = loaded.bytes.clone();
+    change(&mut bytes);
+    let spoilt = store.replace(name.clone(), Some(loaded.revision), bytes).await;
+    spoilt.unwrap().revision
+}
+
+fn of_a_newer_format(bytes: &mut [u8]) {
+    bytes[MAGIC.len()..MAGIC.len() + 2].copy_from_slice(&(FORMAT + 1).to_be_bytes());
+}
+
+fn damaged(bytes: &mut [u8]) {
+    *bytes.last_mut().unwrap() ^= 1;
+}
+
+#[tokio::test]
+async fn a_copy_that_may_become_readable_again_gives_way_to_no_other() {
+    // columns: what becomes of the first record, whether its copy stays
+    type Change = fn(&mut [u8]);
+    let table: [(Change, Option<Unreadable>); 2] =
+        [(of_a_newer_format, Some(Unreadable::NewerFormat)), (damaged, None)];
+    for (spoils, stays) in table {
+        let (vault, store) = vault();
+        let old = header(1, "app", active());
+        begin(&vault, &old, "old").await;
+        let slot = handle(&vault, &old).await;
+        let name = StoreName::new(&slot.to_string()).unwrap();
+        let unreadable = spoil(&*store, &name, spoils).await;
+        let aside = vault.keep_aside(slot, unreadable.clone()).await.unwrap();
+        let new = header(2, "app", enrolling());
+        write(&vault, Some(&unreadable), &new, sealed("new")).await.unwrap();
+        let second = spoil(&*store, &name, damaged).await;
+        let copy = StoreName::new(&aside.to_string()).unwrap();
+        let before = store.load(copy.clone()).await.unwrap();
+        let kept = vault.keep_aside(slot, second).await;
+        assert_eq!(kept.err(), stays.map(StorageError::Unreadable));
+        assert_eq!(store.load(copy).await.unwrap() == before, stays.is_some());
+    }
 }
 
 #[tokio::test]

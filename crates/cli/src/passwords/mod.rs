@@ -222,10 +222,7 @@ fn question(request: &PasswordRequest) -> String {
         .user
         .as_ref()
         .map_or_else(|| "the unfinished enrolment".into(), ToString::to_string);
-    let threat = request.retry_after.map_or_else(String::new, |wait| {
-        format!(" (a wrong one is followed by a wait of {} s)", wait.as_secs())
-    });
-    format!("Password of {whose}{threat}: ")
+    format!("Password of {whose}: ")
 }
 
 #[cfg(test)]
